@@ -1,0 +1,1 @@
+//! An in-process stand-in for Clerk's machine-auth API.
