@@ -1,0 +1,41 @@
+//! Randomness from the one cryptographic library in the tree.
+
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+
+/// Returns `N` bytes nobody can predict, or `None` where the system has no entropy to give.
+pub(crate) fn bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+/// Picks a duration between half of `around` and one and a half times it.
+///
+/// Spreading retries keeps many replicas from returning to a struggling upstream in step. With no
+/// entropy the middle is as good as any other choice: nothing secret depends on it.
+pub(crate) fn jitter(around: Duration) -> Duration {
+    let fraction = bytes::<2>().map_or(0.5, |random| spread(u16::from_be_bytes(random)));
+    around.mul_f64(0.5 + fraction)
+}
+
+/// Maps a uniformly random number onto `0.0..=1.0`.
+pub(crate) fn spread(random: u16) -> f64 {
+    f64::from(random) / f64::from(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_within_half_and_one_and_a_half() {
+        let around = Duration::from_millis(100);
+        let seen: Vec<_> = (0..200).map(|_| jitter(around)).collect();
+        assert!(
+            seen.iter().all(|d| (50..=150).contains(&d.as_millis())),
+            "{seen:?}"
+        );
+        assert!(seen.iter().any(|d| d != &seen[0]), "jitter never varies");
+    }
+}

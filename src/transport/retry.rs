@@ -1,0 +1,147 @@
+//! Whether a call may be sent again, and when: a pure decision.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::answer::Answer;
+use super::error::TransportError;
+use crate::random::jitter;
+
+/// How often and how long one call may be tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RetryPolicy {
+    /// Time for all tries together, waiting included.
+    pub(crate) deadline: Duration,
+    /// Tries after the first.
+    pub(crate) retries: u32,
+    /// Pause before the first retry, doubled for each further one, ±50 %.
+    pub(crate) pause: Duration,
+    /// Whether 429 may be answered by waiting, where `Retry-After` leaves time for it.
+    pub(crate) wait_for_rate_limit: bool,
+}
+
+impl RetryPolicy {
+    /// For calls whose repetition could do something twice.
+    pub(crate) const fn once(deadline: Duration) -> Self {
+        Self {
+            deadline,
+            retries: 0,
+            pause: Duration::ZERO,
+            wait_for_rate_limit: false,
+        }
+    }
+
+    /// For the verification of one token: one quick retry, since a caller is waiting.
+    pub(crate) const fn verification(deadline: Duration) -> Self {
+        let pause = Duration::from_millis(100);
+        Self {
+            deadline,
+            retries: 1,
+            pause,
+            wait_for_rate_limit: false,
+        }
+    }
+
+    /// For reads of the admin client: nobody's request waits on them.
+    pub(crate) const fn safe(deadline: Duration) -> Self {
+        let pause = Duration::from_millis(200);
+        Self {
+            deadline,
+            retries: 3,
+            pause,
+            wait_for_rate_limit: true,
+        }
+    }
+
+    /// Returns the pause before the next try, or `None` where this outcome is final.
+    pub(super) fn pause_after(
+        &self,
+        tries: u32,
+        outcome: &Result<Answer, TransportError>,
+        left: Duration,
+    ) -> Option<Duration> {
+        if tries > self.retries {
+            return None;
+        }
+        let pause = self.requested_pause(tries, outcome)?;
+        (pause < left).then_some(pause)
+    }
+
+    fn requested_pause(
+        &self,
+        tries: u32,
+        outcome: &Result<Answer, TransportError>,
+    ) -> Option<Duration> {
+        let own = || jitter(self.pause * 2_u32.saturating_pow(tries.saturating_sub(1)));
+        match outcome {
+            Ok(answer) => match answer.status {
+                StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => Some(answer.retry_after().unwrap_or_else(own)),
+                StatusCode::TOO_MANY_REQUESTS if self.wait_for_rate_limit => {
+                    Some(answer.retry_after().unwrap_or_else(own))
+                }
+                _ => None,
+            },
+            Err(error) => error.is_broken_connection().then(own),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, header};
+
+    const POLICY: RetryPolicy = RetryPolicy::verification(Duration::from_secs(3));
+
+    fn answer(status: u16, retry_after: Option<&str>) -> Result<Answer, TransportError> {
+        let headers = retry_after.map(|value| (header::RETRY_AFTER, value.parse().unwrap()));
+        Ok(Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::from_iter(headers),
+            body: Default::default(),
+        })
+    }
+
+    #[test]
+    fn rule_8_only_502_to_504_are_tried_again() {
+        let left = Duration::from_secs(2);
+        for status in [200, 400, 401, 403, 404, 409, 422, 429, 500, 501, 505] {
+            assert_eq!(
+                POLICY.pause_after(1, &answer(status, None), left),
+                None,
+                "{status}"
+            );
+        }
+        for status in [502, 503, 504] {
+            assert!(
+                POLICY.pause_after(1, &answer(status, None), left).is_some(),
+                "{status}"
+            );
+            assert_eq!(
+                POLICY.pause_after(2, &answer(status, None), left),
+                None,
+                "second {status}"
+            );
+        }
+    }
+
+    #[test]
+    fn rule_8_retry_after_is_honoured_within_the_deadline() {
+        let one_second = answer(503, Some("1"));
+        assert_eq!(
+            POLICY.pause_after(1, &one_second, Duration::from_secs(2)),
+            Some(Duration::from_secs(1))
+        );
+        assert_eq!(
+            POLICY.pause_after(1, &one_second, Duration::from_secs(1)),
+            None
+        );
+        assert_eq!(
+            POLICY.pause_after(1, &answer(503, Some("86400")), Duration::from_secs(3)),
+            None
+        );
+    }
+}
