@@ -1,20 +1,29 @@
 //! Machine-token authentication for Rust services on Clerk.
 
 #![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports, private_interfaces)]
 
+mod challenge;
 mod clock;
-#[allow(dead_code)]
+mod error;
 mod evict;
 mod id;
-#[allow(dead_code)]
+mod identity;
+mod jwt;
+mod keys;
 mod random;
+mod scope;
 mod secret;
-#[allow(dead_code, unused_imports)]
+mod token;
 mod transport;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use self::clock::{Clock, SystemClock};
+pub use self::error::{AuthError, AuthErrorKind};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
+pub use self::identity::{ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat};
+pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{MachineSecretKey, SecretError, SecretKey};
+pub use self::token::{ParseTokenTypeError, TokenType};

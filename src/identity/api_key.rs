@@ -1,0 +1,47 @@
+//! An API key: a user or an organization calling through a key of its own.
+
+use std::sync::Arc;
+
+use super::facts::{Facts, shared_accessors};
+
+/// A verified API key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiKey(Arc<Inner>);
+
+#[derive(Debug, PartialEq)]
+struct Inner {
+    facts: Facts,
+    name: Option<Box<str>>,
+}
+
+shared_accessors!(ApiKey);
+
+impl ApiKey {
+    pub(crate) fn new(facts: Facts, name: Option<Box<str>>) -> Self {
+        Self(Arc::new(Inner { facts, name }))
+    }
+
+    /// Returns the name that the creator gave to the key.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// Returns the user (`user_…`) whose key it is, if it is a user's.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        Some(self.subject()).filter(|subject| subject.starts_with("user_"))
+    }
+
+    /// Returns the organization (`org_…`) whose key it is, if it is an organization's.
+    #[must_use]
+    pub fn org_id(&self) -> Option<&str> {
+        Some(self.subject()).filter(|subject| subject.starts_with("org_"))
+    }
+
+    /// Tells whether the key carries a scope.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().contains(scope)
+    }
+}

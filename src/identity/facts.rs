@@ -1,0 +1,120 @@
+//! What is known of every token, whatever its type.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::scope::Scopes;
+
+/// How a token was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenFormat {
+    /// Verified locally, and valid until it expires whatever Clerk does meanwhile.
+    Jwt,
+    /// Verified by Clerk, and revocable.
+    Opaque,
+}
+
+/// Milliseconds since the Unix epoch, by the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UnixMillis(pub(crate) u64);
+
+impl UnixMillis {
+    pub(crate) fn from_duration(since_epoch: Duration) -> Self {
+        Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn to_system_time(self) -> SystemTime {
+        UNIX_EPOCH
+            .checked_add(Duration::from_millis(self.0))
+            .unwrap_or(UNIX_EPOCH)
+    }
+}
+
+/// The claims of a token do not fit the type that was asked for.
+///
+/// # Security
+///
+/// Says where the mismatch is and never what the token holds there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token's claims do not have the expected form")]
+#[non_exhaustive]
+pub struct ClaimsError;
+
+/// What is known of every token.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Facts {
+    pub(crate) format: TokenFormat,
+    pub(crate) id: Box<str>,
+    pub(crate) subject: Box<str>,
+    pub(crate) scopes: Scopes,
+    pub(crate) claims: Option<Value>,
+    pub(crate) issued_at: Option<UnixMillis>,
+    pub(crate) expires_at: Option<UnixMillis>,
+}
+
+impl Facts {
+    pub(crate) fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
+        let claims = self.claims.as_ref().unwrap_or(&Value::Null);
+        T::deserialize(claims).map_err(|_| ClaimsError)
+    }
+}
+
+/// Writes the accessors that the three token types share.
+macro_rules! shared_accessors {
+    ($name:ident) => {
+        impl $name {
+            pub(crate) fn facts(&self) -> &crate::identity::Facts {
+                &self.0.facts
+            }
+
+            /// Returns the identifier of the token; empty for a JWT without `jti`.
+            #[must_use]
+            pub fn id(&self) -> &str {
+                &self.0.facts.id
+            }
+
+            /// Returns whom the token speaks for.
+            #[must_use]
+            pub fn subject(&self) -> &str {
+                &self.0.facts.subject
+            }
+
+            /// Returns the scopes as Clerk lists them.
+            #[must_use]
+            pub fn scopes(&self) -> &crate::scope::Scopes {
+                &self.0.facts.scopes
+            }
+
+            /// Returns the custom claims of the token as JSON.
+            #[must_use]
+            pub fn raw_claims(&self) -> Option<&serde_json::Value> {
+                self.0.facts.claims.as_ref()
+            }
+
+            /// Reads the custom claims of the token into a type of yours.
+            ///
+            /// # Errors
+            ///
+            /// Fails if the claims do not fit the type.
+            pub fn claims<T: serde::de::DeserializeOwned>(
+                &self,
+            ) -> Result<T, crate::identity::ClaimsError> {
+                self.0.facts.claims()
+            }
+
+            /// Returns when the token expires; `None` for one that never does.
+            #[must_use]
+            pub fn expires_at(&self) -> Option<std::time::SystemTime> {
+                self.0
+                    .facts
+                    .expires_at
+                    .map(crate::identity::UnixMillis::to_system_time)
+            }
+        }
+    };
+}
+
+pub(super) use shared_accessors;

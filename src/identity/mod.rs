@@ -1,0 +1,204 @@
+//! Who sent the request: the typed identity that handlers receive.
+//!
+//! Order within this folder: `facts` ← `m2m`, `api_key`, `oauth` ← here ← `serialize`.
+
+mod api_key;
+mod facts;
+mod m2m;
+mod oauth;
+mod serialize;
+
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use self::api_key::ApiKey;
+pub use self::facts::{ClaimsError, TokenFormat};
+pub(crate) use self::facts::{Facts, UnixMillis};
+pub use self::m2m::M2mToken;
+pub use self::oauth::OAuthToken;
+use crate::scope::Scopes;
+use crate::token::TokenType;
+
+/// The machine identity behind a request, proven.
+///
+/// Cheap to clone. Handlers get it as an axum extractor, or from the request's extensions. The
+/// only source of values is a successful verification.
+///
+/// Serialises to the field names of Clerk's own auth object.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::MachineAuth;
+///
+/// fn greeting(auth: &MachineAuth) -> String {
+///     match auth {
+///         MachineAuth::M2m(token) => format!("machine {}", token.machine_id()),
+///         MachineAuth::ApiKey(key) => format!("key {:?} of {}", key.name(), key.subject()),
+///         MachineAuth::OAuth(token) => format!("app {:?} for {}", token.client_id(), token.user_id()),
+///         _ => "a token type of a later version".to_owned(),
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum MachineAuth {
+    /// Another machine of the instance.
+    M2m(M2mToken),
+    /// A user or an organization, through a key that it created.
+    ApiKey(ApiKey),
+    /// A user, through an OAuth application.
+    OAuth(OAuthToken),
+}
+
+impl MachineAuth {
+    fn facts(&self) -> &Facts {
+        match self {
+            Self::M2m(token) => token.facts(),
+            Self::ApiKey(key) => key.facts(),
+            Self::OAuth(token) => token.facts(),
+        }
+    }
+
+    /// Returns which of the three types the token is of.
+    #[must_use]
+    pub const fn token_type(&self) -> TokenType {
+        match self {
+            Self::M2m(_) => TokenType::M2m,
+            Self::ApiKey(_) => TokenType::ApiKey,
+            Self::OAuth(_) => TokenType::OAuth,
+        }
+    }
+
+    /// Returns whether the token was a JWT or opaque.
+    #[must_use]
+    pub fn format(&self) -> TokenFormat {
+        self.facts().format
+    }
+
+    /// Returns the identifier of the token (`mt_…`, `ak_…`, `oat_…`); empty for a JWT without `jti`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.facts().id
+    }
+
+    /// Returns whom the token speaks for: `mch_…`, `user_…` or `org_…`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.facts().subject
+    }
+
+    /// Returns the scopes as Clerk lists them.
+    ///
+    /// For an opaque M2M token these are the machines that it may reach.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.facts().scopes
+    }
+
+    /// Tells whether the token carries a scope.
+    ///
+    /// For an opaque M2M token the custom claim `scopes` counts too, as it does in an M2M JWT.
+    ///
+    /// # Security
+    ///
+    /// The scopes of an M2M token are claims that the sending machine chose when it created the
+    /// token: they say what it wants to do, not what an administrator allowed.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        match self {
+            Self::M2m(token) => token.has_scope(scope),
+            Self::ApiKey(_) | Self::OAuth(_) => self.scopes().contains(scope),
+        }
+    }
+
+    /// Reads the custom claims of the token into a type of yours.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the claims do not fit the type. A token without claims reads as JSON `null`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use clerk_machine_auth::{ClaimsError, MachineAuth};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Claims {
+    ///     tenant: String,
+    /// }
+    ///
+    /// fn tenant(auth: &MachineAuth) -> Result<String, ClaimsError> {
+    ///     Ok(auth.claims::<Claims>()?.tenant)
+    /// }
+    /// ```
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
+        self.facts().claims()
+    }
+
+    /// Returns the custom claims of the token as JSON.
+    #[must_use]
+    pub fn raw_claims(&self) -> Option<&Value> {
+        self.facts().claims.as_ref()
+    }
+
+    /// Returns when the token was issued, where that is known.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.facts().issued_at.map(UnixMillis::to_system_time)
+    }
+
+    /// Returns when the token expires; `None` for one that never does.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.facts().expires_at.map(UnixMillis::to_system_time)
+    }
+
+    /// Returns the machine (`mch_…`) that sent an M2M token.
+    #[must_use]
+    pub fn machine_id(&self) -> Option<&str> {
+        match self {
+            Self::M2m(token) => Some(token.machine_id()),
+            Self::ApiKey(_) | Self::OAuth(_) => None,
+        }
+    }
+
+    /// Returns the user (`user_…`) behind an API key or an OAuth token.
+    ///
+    /// # Security
+    ///
+    /// Never a machine: a subject `mch_…` does not become a user.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::M2m(_) => None,
+            Self::ApiKey(key) => key.user_id(),
+            Self::OAuth(token) => Some(token.user_id()),
+        }
+    }
+
+    /// Returns the organization (`org_…`) behind an API key or an OAuth token.
+    #[must_use]
+    pub fn org_id(&self) -> Option<&str> {
+        match self {
+            Self::M2m(_) => None,
+            Self::ApiKey(key) => key.org_id(),
+            Self::OAuth(token) => token.org_id(),
+        }
+    }
+
+    /// Returns the OAuth application that an OAuth token was issued to.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::M2m(_) | Self::ApiKey(_) => None,
+            Self::OAuth(token) => token.client_id(),
+        }
+    }
+
+    pub(crate) fn expiry(&self) -> Option<UnixMillis> {
+        self.facts().expires_at
+    }
+}

@@ -1,0 +1,12 @@
+//! Verifies JWTs locally: RS256 and nothing else, signature before claims.
+//!
+//! Order within this folder: `json` ← `header`, `claims` ← `unverified` ← `verifier`.
+
+mod claims;
+mod header;
+mod json;
+mod unverified;
+mod verifier;
+
+pub(crate) use self::unverified::UnverifiedJwt;
+pub(crate) use self::verifier::{JwtPolicy, Signed};

@@ -1,0 +1,271 @@
+//! Decides on a JWT once its key is at hand.
+
+use std::time::Duration;
+
+use super::claims::Claims;
+use super::header::Category;
+use super::unverified::UnverifiedJwt;
+use crate::error::Reason;
+use crate::identity::{Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis};
+use crate::keys::KeySet;
+use crate::scope::Scopes;
+use crate::token::TokenType;
+
+/// Claims that Clerk writes itself; all others are the sender's.
+const STRUCTURAL: [&str; 6] = ["iss", "sub", "exp", "nbf", "iat", "jti"];
+/// The same for OAuth, with the claims that have accessors of their own.
+const OAUTH_STRUCTURAL: [&str; 10] = [
+    "iss",
+    "sub",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "scope",
+    "scp",
+    "client_id",
+    "org_id",
+];
+
+/// What a JWT has to satisfy beyond its signature.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct JwtPolicy {
+    pub(crate) issuer: Option<Box<str>>,
+    pub(crate) audience: Vec<Box<str>>,
+    pub(crate) skew: Duration,
+    /// Refuses M2M tokens without a class mark, as Clerk minted them before 2026-05-27.
+    pub(crate) require_cat: bool,
+}
+
+/// A JWT whose signature is right.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    claims: Claims,
+    class: TokenType,
+}
+
+impl UnverifiedJwt<'_> {
+    /// Checks the signature with the key that the token names.
+    pub(crate) fn verify(self, keys: &KeySet) -> Result<Signed, (Reason, Self)> {
+        let Some(key) = keys.find(self.kid()) else {
+            return Err((Reason::UnknownKey, self));
+        };
+        if !key.verifies(self.message, &self.signature) {
+            return Err((Reason::BadSignature, self));
+        }
+        Ok(Signed {
+            claims: self.claims,
+            class: self.class,
+        })
+    }
+
+    /// Refuses, before any signature work, a token that lacks a class mark where one is required.
+    pub(crate) fn check_class(&self, policy: &JwtPolicy) -> Result<(), Reason> {
+        let unmarked = self.header.cat == Category::Absent;
+        if policy.require_cat && unmarked && self.class == TokenType::M2m {
+            return Err(Reason::UnknownClass);
+        }
+        Ok(())
+    }
+}
+
+impl Signed {
+    /// Checks the claims and makes the identity.
+    pub(crate) fn accept(self, policy: &JwtPolicy, now: Duration) -> Result<MachineAuth, Reason> {
+        policy.check_times(&self.claims, now)?;
+        policy.check_issuer(self.claims.issuer.as_deref())?;
+        match self.class {
+            TokenType::OAuth => {
+                policy.check_audience(self.claims.audience.as_deref())?;
+                Ok(oauth(self.claims))
+            }
+            _ => Ok(m2m(self.claims)),
+        }
+    }
+}
+
+impl JwtPolicy {
+    /// Expired from `exp + skew` on; not yet valid until `nbf - skew` or `iat - skew`.
+    fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), Reason> {
+        let earliest = UnixMillis::from_duration(now.saturating_sub(self.skew));
+        let latest = UnixMillis::from_duration(now.saturating_add(self.skew));
+        if claims.expires_at <= earliest {
+            return Err(Reason::Expired);
+        }
+        let future = |time: Option<UnixMillis>| time.is_some_and(|time| time > latest);
+        if future(claims.not_before) || future(claims.issued_at) {
+            return Err(Reason::NotYetValid);
+        }
+        Ok(())
+    }
+
+    fn check_issuer(&self, issuer: Option<&str>) -> Result<(), Reason> {
+        match &self.issuer {
+            Some(expected) if issuer != Some(&**expected) => Err(Reason::WrongIssuer),
+            _ => Ok(()),
+        }
+    }
+
+    /// A configured audience has to stand in the token (RFC 9068 §4).
+    pub(crate) fn check_audience(&self, audience: Option<&[Box<str>]>) -> Result<(), Reason> {
+        let named =
+            |expected: &Box<str>| audience.is_some_and(|audience| audience.contains(expected));
+        if self.audience.is_empty() || self.audience.iter().any(named) {
+            return Ok(());
+        }
+        Err(Reason::WrongAudience)
+    }
+}
+
+fn m2m(mut claims: Claims) -> MachineAuth {
+    // As Clerk's SDKs do: the machines in `aud` stand in for absent `scopes`.
+    let scopes = claims
+        .scopes
+        .take()
+        .or_else(|| claims.audience.take().map(Scopes::from_iter));
+    MachineAuth::M2m(M2mToken::new(facts(claims, scopes, &STRUCTURAL)))
+}
+
+fn oauth(mut claims: Claims) -> MachineAuth {
+    let scopes = claims.oauth_scopes.take();
+    let (client_id, org_id) = (claims.client_id.take(), claims.org_id.take());
+    MachineAuth::OAuth(OAuthToken::new(
+        facts(claims, scopes, &OAUTH_STRUCTURAL),
+        client_id,
+        org_id,
+    ))
+}
+
+fn facts(mut claims: Claims, scopes: Option<Scopes>, structural: &[&str]) -> Facts {
+    Facts {
+        format: TokenFormat::Jwt,
+        id: claims.id.take().unwrap_or_default(),
+        subject: std::mem::take(&mut claims.subject),
+        scopes: scopes.unwrap_or_default(),
+        issued_at: claims.issued_at,
+        expires_at: Some(claims.expires_at),
+        claims: claims.without(structural),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn policy() -> JwtPolicy {
+        JwtPolicy {
+            skew: Duration::from_secs(5),
+            ..JwtPolicy::default()
+        }
+    }
+
+    fn accept(policy: &JwtPolicy, class: TokenType, extra: Value) -> Result<MachineAuth, Reason> {
+        let subject = if class == TokenType::OAuth {
+            "user_a"
+        } else {
+            "mch_a"
+        };
+        let mut members = json!({"sub": subject, "exp": 2000});
+        members
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        let claims = Claims::parse(members.as_object().unwrap().clone()).unwrap();
+        Signed { claims, class }.accept(policy, Duration::from_secs(1000))
+    }
+
+    fn m2m(policy: &JwtPolicy, extra: Value) -> Result<MachineAuth, Reason> {
+        accept(policy, TokenType::M2m, extra)
+    }
+
+    #[test]
+    fn rule_6_time_boundaries_to_the_millisecond() {
+        let p = policy();
+        assert_eq!(m2m(&p, json!({"exp": 995})).unwrap_err(), Reason::Expired);
+        assert!(m2m(&p, json!({"exp": 995.001})).is_ok());
+        for claim in ["nbf", "iat"] {
+            let with = |time: f64| m2m(&p, json!({ claim: time }));
+            assert!(with(1005.0).is_ok());
+            assert_eq!(with(1005.001).unwrap_err(), Reason::NotYetValid);
+        }
+    }
+
+    #[test]
+    fn rule_6_a_known_issuer_has_to_match_exactly() {
+        let p = JwtPolicy {
+            issuer: Some("https://a.clerk.accounts.dev".into()),
+            ..policy()
+        };
+        assert!(m2m(&p, json!({"iss": "https://a.clerk.accounts.dev"})).is_ok());
+        for iss in [
+            "https://a.clerk.accounts.dev/",
+            "https://a.clerk.accounts.dev.evil.com",
+            "",
+        ] {
+            assert_eq!(
+                m2m(&p, json!({"iss": iss})).unwrap_err(),
+                Reason::WrongIssuer,
+                "{iss}"
+            );
+        }
+        assert_eq!(m2m(&p, json!({})).unwrap_err(), Reason::WrongIssuer);
+        assert!(m2m(&policy(), json!({"iss": "anything"})).is_ok());
+    }
+
+    #[test]
+    fn rule_6_a_configured_audience_fails_closed_for_oauth() {
+        let p = JwtPolicy {
+            audience: vec!["https://api".into()],
+            ..policy()
+        };
+        let oauth = |extra| accept(&p, TokenType::OAuth, extra);
+        assert!(oauth(json!({"aud": "https://api"})).is_ok());
+        assert!(oauth(json!({"aud": ["x", "https://api"]})).is_ok());
+        for extra in [
+            json!({}),
+            json!({"aud": []}),
+            json!({"aud": "https://api/"}),
+        ] {
+            assert_eq!(oauth(extra).unwrap_err(), Reason::WrongAudience);
+        }
+    }
+
+    #[test]
+    fn an_m2m_token_keeps_its_custom_claims() {
+        let auth = m2m(
+            &policy(),
+            json!({"jti": "mt_1", "iat": 900, "tenant": "t", "aud": ["mch_b"]}),
+        )
+        .unwrap();
+        assert_eq!(
+            (auth.id(), auth.subject(), auth.machine_id()),
+            ("mt_1", "mch_a", Some("mch_a"))
+        );
+        assert_eq!(
+            auth.raw_claims(),
+            Some(&json!({"tenant": "t", "aud": ["mch_b"]}))
+        );
+        assert!(auth.scopes().contains("mch_b") && auth.user_id().is_none());
+    }
+
+    #[test]
+    fn an_oauth_token_has_its_own_fields() {
+        let extra =
+            json!({"client_id": "c", "org_id": "org_1", "scope": "a b", "act": {"sub": "x"}});
+        let auth = accept(&policy(), TokenType::OAuth, extra).unwrap();
+        assert_eq!(
+            (auth.client_id(), auth.org_id(), auth.user_id()),
+            (Some("c"), Some("org_1"), Some("user_a"))
+        );
+        assert!(auth.has_scope("a") && auth.has_scope("b") && !auth.has_scope("a b"));
+        assert_eq!(auth.raw_claims(), Some(&json!({"act": {"sub": "x"}})));
+        let both = accept(
+            &policy(),
+            TokenType::OAuth,
+            json!({"scp": ["c"], "scope": "a"}),
+        )
+        .unwrap();
+        assert!(both.has_scope("c") && !both.has_scope("a"), "scp wins");
+    }
+}

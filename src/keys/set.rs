@@ -1,0 +1,219 @@
+//! A set of keys as an instance publishes it (RFC 7517 §5).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+    RSAKeyParameters,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::key::{KeyError, VerificationKey};
+
+/// The most keys that are read from one set; Clerk publishes one or two.
+const MAX_KEYS: usize = 64;
+
+/// Members that only a private or a symmetric key has (RFC 7518 §6.3.2, §6.4).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Why a document is not taken as a key set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum KeySetError {
+    #[error("it is no JWK set")]
+    Syntax,
+    #[error("it holds no key that is usable for RS256")]
+    Empty,
+}
+
+/// The keys of one instance, by key id. Never changed, only replaced as a whole.
+#[derive(Debug, PartialEq)]
+pub(crate) struct KeySet {
+    keys: Keys,
+}
+
+#[derive(Debug, PartialEq)]
+enum Keys {
+    /// A configured key: the `kid` of a token is not looked at.
+    Pinned(VerificationKey),
+    Published(Vec<(Box<str>, VerificationKey)>),
+}
+
+impl KeySet {
+    pub(crate) fn pinned(key: VerificationKey) -> Self {
+        Self {
+            keys: Keys::Pinned(key),
+        }
+    }
+
+    /// Reads a published set.
+    ///
+    /// One key that cannot be used is left out and the others stay; a set without any usable key
+    /// is an error, so that a broken answer never replaces good keys.
+    pub(crate) fn parse(document: &[u8]) -> Result<Self, KeySetError> {
+        #[derive(Deserialize)]
+        struct Document {
+            keys: Vec<Value>,
+        }
+        let document: Document =
+            serde_json::from_slice(document).map_err(|_| KeySetError::Syntax)?;
+        let read = document
+            .keys
+            .into_iter()
+            .take(MAX_KEYS)
+            .filter_map(|jwk| match read(jwk) {
+                Ok(key) => Some(key),
+                Err(reason) => {
+                    tracing::warn!(%reason, "a published key is left out");
+                    None
+                }
+            });
+        let keys = without_ambiguous(read.collect());
+        if keys.is_empty() {
+            Err(KeySetError::Empty)
+        } else {
+            Ok(Self {
+                keys: Keys::Published(keys),
+            })
+        }
+    }
+
+    /// Returns the key that a token names.
+    ///
+    /// A token without `kid` is tried with the only key there is, and with none if there are more:
+    /// trying each key in turn would let one request cost several verifications.
+    pub(crate) fn find(&self, kid: Option<&str>) -> Option<&VerificationKey> {
+        match (&self.keys, kid) {
+            (Keys::Pinned(key), _) => Some(key),
+            (Keys::Published(keys), Some(kid)) => {
+                keys.iter().find(|(id, _)| **id == *kid).map(|(_, key)| key)
+            }
+            (Keys::Published(keys), None) => match keys.as_slice() {
+                [(_, key)] => Some(key),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Drops every key whose id another key has too: which one is meant cannot be told.
+fn without_ambiguous(keys: Vec<(Box<str>, VerificationKey)>) -> Vec<(Box<str>, VerificationKey)> {
+    let ids: Vec<Box<str>> = keys.iter().map(|(id, _)| id.clone()).collect();
+    let unique = |id: &str| ids.iter().filter(|other| ***other == *id).count() == 1;
+    keys.into_iter().filter(|(id, _)| unique(id)).collect()
+}
+
+fn read(jwk: Value) -> Result<(Box<str>, VerificationKey), KeyError> {
+    if PRIVATE.iter().any(|name| jwk.get(*name).is_some()) {
+        return Err(KeyError::Private);
+    }
+    let jwk: Jwk = serde_json::from_value(jwk).map_err(|_| KeyError::NotRsa)?;
+    let AlgorithmParameters::RSA(rsa) = jwk.algorithm else {
+        return Err(KeyError::NotRsa);
+    };
+    if !is_for_rs256(&jwk.common) {
+        return Err(KeyError::OtherUse);
+    }
+    let id = jwk
+        .common
+        .key_id
+        .filter(|id| !id.is_empty())
+        .ok_or(KeyError::KeyId)?;
+    Ok((id.into(), components(&rsa)?))
+}
+
+fn components(rsa: &RSAKeyParameters) -> Result<VerificationKey, KeyError> {
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::NotRsa);
+    VerificationKey::new(&decode(&rsa.n)?, &decode(&rsa.e)?)
+}
+
+/// RFC 7517 §4.2–4.4: `use`, `key_ops` and `alg` are optional, and binding where they stand.
+fn is_for_rs256(common: &CommonParameters) -> bool {
+    let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
+    let verifies = common
+        .key_operations
+        .as_ref()
+        .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    signs && verifies && matches!(common.key_algorithm, None | Some(KeyAlgorithm::RS256))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn n(bits: usize) -> String {
+        URL_SAFE_NO_PAD.encode(vec![0xc1; bits / 8])
+    }
+
+    fn jwk(kid: &str) -> Value {
+        json!({"kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256", "n": n(2048), "e": "AQAB"})
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut jwk = jwk("a");
+        jwk[name] = value;
+        jwk
+    }
+
+    fn parse(keys: Value) -> Result<KeySet, KeySetError> {
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
+    }
+
+    #[test]
+    fn rule_7_keys_that_are_not_for_rs256_are_left_out() {
+        let unfit = [
+            with("use", json!("enc")),
+            with("key_ops", json!(["encrypt"])),
+            with("alg", json!("RS512")),
+            with("alg", json!("HS256")),
+            with("kty", json!("EC")),
+            with("kty", json!("oct")),
+            with("n", json!(n(1024))),
+            with("n", json!("!")),
+            with("e", json!("AQ")),
+            with("d", json!("AQAB")),
+            with("kid", json!("")),
+            json!({"kty": "RSA", "n": n(2048), "e": "AQAB"}),
+            json!("no object"),
+            json!(null),
+        ];
+        for key in unfit {
+            assert_eq!(parse(json!([key])), Err(KeySetError::Empty), "{key}");
+            let beside = parse(json!([key, jwk("good")])).unwrap();
+            assert!(beside.find(Some("good")).is_some(), "{key} spoiled the set");
+        }
+    }
+
+    #[test]
+    fn rule_7_two_keys_with_one_id_are_both_left_out() {
+        let set = parse(json!([jwk("a"), jwk("a"), jwk("b")])).unwrap();
+        assert!(set.find(Some("a")).is_none());
+        assert!(set.find(Some("b")).is_some());
+    }
+
+    #[test]
+    fn rule_7_a_broken_document_is_no_set() {
+        for text in ["", "{}", "[]", "<html>", "{\"keys\":{}}", "{\"keys\":["] {
+            assert_eq!(
+                KeySet::parse(text.as_bytes()),
+                Err(KeySetError::Syntax),
+                "{text}"
+            );
+        }
+        assert_eq!(parse(json!([])), Err(KeySetError::Empty));
+    }
+
+    #[test]
+    fn rule_7_a_token_without_kid_needs_a_set_of_one() {
+        assert!(parse(json!([jwk("a")])).unwrap().find(None).is_some());
+        assert!(
+            parse(json!([jwk("a"), jwk("b")]))
+                .unwrap()
+                .find(None)
+                .is_none()
+        );
+        let key = VerificationKey::new(&[0xc1; 256], &[1, 0, 1]).unwrap();
+        assert!(KeySet::pinned(key).find(Some("anything")).is_some());
+    }
+}

@@ -1,0 +1,194 @@
+//! Scopes a token carries, and the scopes a route asks for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// The exact set of scopes that a token carries.
+///
+/// Comparison is exact: no prefixes, no wildcards, no folding of case (RFC 6749 §3.3).
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::Scopes;
+///
+/// let scopes = Scopes::parse("reports:read  reports:write");
+/// assert!(scopes.contains("reports:read"));
+/// assert!(!scopes.contains("reports"));
+/// assert_eq!(scopes.iter().count(), 2);
+/// assert!(Scopes::parse("").is_empty());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Scopes(Box<[Box<str>]>);
+
+impl Scopes {
+    /// Splits a space-delimited list; only the space (0x20) separates.
+    #[must_use]
+    pub fn parse(list: &str) -> Self {
+        list.split(' ').collect()
+    }
+
+    /// Tells whether the token carries exactly this scope.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.iter().any(|own| own == scope)
+    }
+
+    /// Returns the scopes in the order in which the token lists them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// Tells whether the token carries no scope at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Scopes {
+    /// Collects scopes; empty ones are dropped, since they would match an empty requirement.
+    fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
+        let kept = scopes
+            .into_iter()
+            .filter(|scope| !scope.as_ref().is_empty());
+        Self(kept.map(|scope| Box::from(scope.as_ref())).collect())
+    }
+}
+
+/// What a route asks for: all of a list, or any one of it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ScopePolicy {
+    mode: Mode,
+    scopes: Arc<[Box<str>]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    All,
+    Any,
+}
+
+/// Why a list of required scopes is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScopeListError {
+    /// An empty list would let every token through.
+    #[error("the list of required scopes is empty; leave the requirement out instead")]
+    Empty,
+    /// RFC 6749 §3.3 allows visible ASCII without `"` and `\`.
+    #[error("a required scope is empty or holds a space, a quote, a backslash or non-ASCII")]
+    Characters,
+}
+
+impl ScopePolicy {
+    pub(crate) fn all<S: AsRef<str>>(
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ScopeListError> {
+        Self::new(Mode::All, scopes)
+    }
+
+    pub(crate) fn any<S: AsRef<str>>(
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ScopeListError> {
+        Self::new(Mode::Any, scopes)
+    }
+
+    fn new<S: AsRef<str>>(
+        mode: Mode,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ScopeListError> {
+        let scopes: Arc<[Box<str>]> = scopes.into_iter().map(|s| Box::from(s.as_ref())).collect();
+        if scopes.is_empty() {
+            return Err(ScopeListError::Empty);
+        }
+        if !scopes.iter().all(|scope| is_scope_token(scope)) {
+            return Err(ScopeListError::Characters);
+        }
+        Ok(Self { mode, scopes })
+    }
+
+    /// Decides from a test for one scope.
+    pub(crate) fn allows(&self, has_scope: impl Fn(&str) -> bool) -> bool {
+        match self.mode {
+            Mode::All => self.scopes.iter().all(|scope| has_scope(scope)),
+            Mode::Any => self.scopes.iter().any(|scope| has_scope(scope)),
+        }
+    }
+}
+
+impl fmt::Display for ScopePolicy {
+    /// Writes the list as a challenge's `scope` attribute holds it (RFC 6750 §3).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.scopes.join(" "))
+    }
+}
+
+impl fmt::Debug for ScopePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of [{self}]", self.mode)
+    }
+}
+
+/// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+fn is_scope_token(scope: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    !scope.is_empty() && scope.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_14_scopes_are_compared_exactly() {
+        let scopes = Scopes::parse("a ab  A\tc a");
+        for (scope, expected) in [
+            ("a", true),
+            ("ab", true),
+            ("A\tc", true),
+            ("A", false),
+            ("b", false),
+            ("", false),
+            ("a ab", false),
+        ] {
+            assert_eq!(scopes.contains(scope), expected, "{scope:?}");
+        }
+        assert!(Scopes::from_iter([""]).is_empty());
+    }
+
+    #[test]
+    fn rule_14_all_and_any_by_truth_table() {
+        let names = ["a", "b", "c", "d"];
+        for size in 1..=names.len() {
+            for held in 0..1_u32 << size {
+                let has = |scope: &str| {
+                    names
+                        .iter()
+                        .position(|n| *n == scope)
+                        .is_some_and(|i| held >> i & 1 == 1)
+                };
+                let all = ScopePolicy::all(&names[..size]).unwrap();
+                let any = ScopePolicy::any(&names[..size]).unwrap();
+                assert_eq!(all.allows(has), held == (1 << size) - 1);
+                assert_eq!(any.allows(has), held != 0);
+            }
+        }
+    }
+
+    #[test]
+    fn rule_14_an_empty_list_is_a_build_error() {
+        let none: [&str; 0] = [];
+        assert_eq!(ScopePolicy::all(none), Err(ScopeListError::Empty));
+        for bad in ["", "a b", "a\"", "a\\", "\u{e9}", "a\n"] {
+            assert_eq!(
+                ScopePolicy::any([bad]),
+                Err(ScopeListError::Characters),
+                "{bad:?}"
+            );
+        }
+    }
+}
