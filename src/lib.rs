@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, private_interfaces)]
 
+mod cache;
 mod challenge;
 mod clock;
 mod error;
@@ -14,6 +15,7 @@ mod keys;
 mod random;
 mod scope;
 mod secret;
+mod tasks;
 mod token;
 mod transport;
 

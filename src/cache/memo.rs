@@ -1,0 +1,434 @@
+//! Remembers answers in bounded space: good ones and bad ones apart, one question at a time.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::flights::{Flights, Waiter};
+use super::key::{BuildKeyHasher, CacheKey};
+use super::marks::{Epoch, Marks};
+use super::windows::{Ends, Windows};
+use crate::clock::Clock;
+use crate::error::{AuthError, Reason};
+use crate::tasks::{NoRuntime, Tasks};
+
+/// After a refresh ahead of need was begun, nobody begins another for this long.
+const REFRESH_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a question ended with.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome<V> {
+    /// A good answer.
+    Good(V),
+    /// A definite no, for this token.
+    Bad(Reason),
+    /// No answer: nothing is learnt, and nothing is remembered.
+    Unavailable(AuthError),
+}
+
+/// What is remembered under a name.
+#[derive(Debug)]
+pub(crate) enum Found<V> {
+    Fresh(V),
+    /// Fresh still, and to be asked again before it is not.
+    Due(V),
+    /// To be used only if no answer can be had.
+    Stale(V),
+    Bad(Reason),
+    Nothing,
+}
+
+/// Why a question is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Nothing is known.
+    Unknown,
+    /// What is known is over, or will be soon.
+    Renewal,
+}
+
+/// Names by which a remembered answer can be forgotten.
+pub(crate) trait Named {
+    /// Returns the token's identifier and its subject.
+    fn names(&self) -> [&str; 2];
+}
+
+/// How much is remembered, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MemoConfig {
+    pub(crate) windows: Windows,
+    pub(crate) good_capacity: u64,
+    pub(crate) bad_capacity: u64,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: V,
+    began: Epoch,
+    ends: Ends,
+    /// Milliseconds on the monotonic clock at which the next refresh may begin.
+    refresh_at: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bad {
+    reason: Reason,
+    began: Epoch,
+    until: Duration,
+}
+
+/// A bounded memory of answers.
+///
+/// moka bounds the space and picks what to drop. Times are checked here, on the injected clock, at
+/// every look: what moka still holds may be over.
+pub(crate) struct Memo<V> {
+    good: Cache<CacheKey, Arc<Entry<V>>, BuildKeyHasher>,
+    bad: Cache<CacheKey, Bad, BuildKeyHasher>,
+    flights: Flights<Outcome<V>>,
+    marks: Arc<Marks>,
+    windows: Windows,
+    clock: Arc<dyn Clock>,
+}
+
+impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
+    pub(crate) fn new(config: MemoConfig, marks: Arc<Marks>, clock: Arc<dyn Clock>) -> Self {
+        let windows = config.windows;
+        Self {
+            good: cache(config.good_capacity, windows.longest()),
+            bad: cache(config.bad_capacity, windows.negative),
+            flights: Flights::new(),
+            marks,
+            windows,
+            clock,
+        }
+    }
+
+    /// Looks a name up; neither waits nor asks anybody.
+    pub(crate) fn look(&self, key: &CacheKey, now: Duration) -> Found<V> {
+        if let Some(entry) = self.good.get(key) {
+            if now < entry.ends.stale_until
+                && self.marks.keeps(entry.began, key, entry.value.names())
+            {
+                return entry.state(now);
+            }
+            self.good.invalidate(key);
+        }
+        match self.bad.get(key) {
+            Some(bad) if now < bad.until && self.marks.keeps(bad.began, key, ["", ""]) => {
+                Found::Bad(bad.reason)
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Remembers a good answer that was found without asking.
+    pub(crate) fn remember(&self, key: CacheKey, began: Epoch, asked: Duration, value: V) {
+        let ends = self.windows.ends(&key, asked);
+        let refresh_at = AtomicU64::new(millis(ends.refresh_at));
+        self.good.insert(
+            key,
+            Arc::new(Entry {
+                value,
+                began,
+                ends,
+                refresh_at,
+            }),
+        );
+    }
+
+    /// Asks, or joins whoever is asking already; the answer is remembered when it comes.
+    pub(crate) fn ask<F>(
+        self: &Arc<Self>,
+        key: CacheKey,
+        why: Why,
+        tasks: &Tasks,
+        question: impl FnOnce() -> F,
+    ) -> Result<Waiter<Outcome<V>>, NoRuntime>
+    where
+        F: Future<Output = Outcome<V>> + Send + 'static,
+    {
+        let began = self.marks.now();
+        let memo = Arc::clone(self);
+        self.flights.join(key, began, tasks, || {
+            let question = question();
+            async move {
+                let asked = memo.clock.monotonic();
+                if let (Why::Unknown, Found::Fresh(value)) = (why, memo.look(&key, asked)) {
+                    // Whoever asked before landed between our look and our take-off.
+                    return Outcome::Good(value);
+                }
+                let outcome = question.await;
+                memo.record(key, began, asked, &outcome);
+                outcome
+            }
+        })
+    }
+
+    fn record(&self, key: CacheKey, began: Epoch, asked: Duration, outcome: &Outcome<V>) {
+        match outcome {
+            Outcome::Good(value) => {
+                self.remember(key, began, asked, value.clone());
+                self.bad.invalidate(&key);
+            }
+            Outcome::Bad(reason) => {
+                let until = asked.saturating_add(self.windows.negative);
+                self.good.invalidate(&key);
+                self.bad.insert(
+                    key,
+                    Bad {
+                        reason: *reason,
+                        began,
+                        until,
+                    },
+                );
+            }
+            Outcome::Unavailable(_) => {}
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.marks.now()
+    }
+
+    pub(crate) fn flights(&self) -> usize {
+        self.flights.under_way()
+    }
+
+    /// Returns how many good and bad answers are held, about.
+    pub(crate) fn len(&self) -> (u64, u64) {
+        (self.good.entry_count(), self.bad.entry_count())
+    }
+}
+
+impl<V> fmt::Debug for Memo<V> {
+    /// Leaves the contents out: moka would print every entry.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo")
+            .field("windows", &self.windows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<V: Clone> Entry<V> {
+    fn state(&self, now: Duration) -> Found<V> {
+        let value = self.value.clone();
+        if now >= self.ends.fresh_until {
+            Found::Stale(value)
+        } else if self.takes_refresh(now) {
+            Found::Due(value)
+        } else {
+            Found::Fresh(value)
+        }
+    }
+
+    /// Lets one caller through for each refresh that is due.
+    fn takes_refresh(&self, now: Duration) -> bool {
+        let (now, due) = (millis(now), self.refresh_at.load(Ordering::Relaxed));
+        let next = now.saturating_add(millis(REFRESH_PAUSE));
+        now >= due
+            && self
+                .refresh_at
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+fn cache<T: Clone + Send + Sync + 'static>(
+    capacity: u64,
+    life: Duration,
+) -> Cache<CacheKey, T, BuildKeyHasher> {
+    Cache::builder()
+        .max_capacity(capacity)
+        .time_to_live(life)
+        .build_with_hasher(BuildKeyHasher::default())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::key::{Domain, KeyHasher};
+    use std::sync::atomic::AtomicU32;
+
+    #[derive(Debug, Default)]
+    struct Hand(AtomicU64);
+
+    impl Clock for Hand {
+        fn unix_time(&self) -> Duration {
+            self.monotonic()
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    impl Named for u32 {
+        fn names(&self) -> [&str; 2] {
+            ["mt_1", "mch_1"]
+        }
+    }
+
+    struct Bench {
+        memo: Arc<Memo<u32>>,
+        clock: Arc<Hand>,
+        marks: Arc<Marks>,
+        tasks: Tasks,
+        key: CacheKey,
+        asked: Arc<AtomicU32>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (clock, marks) = (Arc::<Hand>::default(), Arc::<Marks>::default());
+            let second = Duration::from_secs(1);
+            let windows = Windows {
+                fresh: second * 60,
+                stale_if_error: second * 60,
+                negative: second * 10,
+            };
+            let config = MemoConfig {
+                windows,
+                good_capacity: 100,
+                bad_capacity: 100,
+            };
+            let memo = Memo::new(
+                config,
+                Arc::clone(&marks),
+                Arc::clone(&clock) as Arc<dyn Clock>,
+            );
+            let key = KeyHasher::new().unwrap().key(Domain::M2m, "mt_a");
+            let asked = Arc::default();
+            Self {
+                memo: Arc::new(memo),
+                clock,
+                marks,
+                tasks: Tasks::new(),
+                key,
+                asked,
+            }
+        }
+
+        fn at(&self, seconds: u64) -> Found<u32> {
+            self.clock.0.store(seconds, Ordering::SeqCst);
+            self.memo.look(&self.key, Duration::from_secs(seconds))
+        }
+
+        async fn ask(&self, why: Why, outcome: Outcome<u32>) -> Outcome<u32> {
+            let asked = Arc::clone(&self.asked);
+            let question = || async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                outcome
+            };
+            let waiter = self.memo.ask(self.key, why, &self.tasks, question).unwrap();
+            waiter.landed().await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn rule_10_an_answer_is_fresh_then_due_then_stale_then_over() {
+        let bench = Bench::new();
+        bench.ask(Why::Unknown, Outcome::Good(7)).await;
+        assert!(matches!(bench.at(42), Found::Fresh(7)));
+        assert!(matches!(bench.at(53), Found::Due(7)));
+        assert!(
+            matches!(bench.at(53), Found::Fresh(7)),
+            "one refresh at a time"
+        );
+        assert!(matches!(bench.at(67), Found::Stale(7)));
+        assert!(matches!(bench.at(113), Found::Stale(7)));
+        assert!(matches!(bench.at(127), Found::Nothing));
+    }
+
+    #[tokio::test]
+    async fn rule_10_a_renewal_really_asks() {
+        let bench = Bench::new();
+        bench.ask(Why::Unknown, Outcome::Good(1)).await;
+        bench.ask(Why::Unknown, Outcome::Good(2)).await;
+        assert_eq!(
+            bench.asked.load(Ordering::SeqCst),
+            1,
+            "the second look finds the answer"
+        );
+        bench.ask(Why::Renewal, Outcome::Good(3)).await;
+        assert!(matches!(bench.at(1), Found::Fresh(3)));
+    }
+
+    #[tokio::test]
+    async fn rule_8_only_definite_answers_are_remembered() {
+        let bench = Bench::new();
+        bench
+            .ask(Why::Unknown, Outcome::Unavailable(Reason::Upstream.into()))
+            .await;
+        assert!(matches!(bench.at(0), Found::Nothing));
+        bench
+            .ask(Why::Unknown, Outcome::Bad(Reason::UnknownToken))
+            .await;
+        assert!(matches!(bench.at(9), Found::Bad(Reason::UnknownToken)));
+        assert!(matches!(bench.at(10), Found::Nothing));
+    }
+
+    #[tokio::test]
+    async fn rule_8_a_no_replaces_a_yes_and_an_outage_does_not() {
+        let bench = Bench::new();
+        bench.ask(Why::Unknown, Outcome::Good(1)).await;
+        bench
+            .ask(Why::Renewal, Outcome::Unavailable(Reason::Upstream.into()))
+            .await;
+        assert!(matches!(bench.at(1), Found::Fresh(1)));
+        bench
+            .ask(Why::Renewal, Outcome::Bad(Reason::UnknownToken))
+            .await;
+        assert!(matches!(bench.at(1), Found::Bad(_)));
+    }
+
+    #[tokio::test]
+    async fn rule_10_what_was_invalidated_is_not_found_again() {
+        let bench = Bench::new();
+        for forget in [Marks::forget_all, |marks: &Marks| {
+            marks.forget_name("mch_1")
+        }] {
+            bench.ask(Why::Unknown, Outcome::Good(1)).await;
+            assert!(matches!(bench.at(0), Found::Fresh(1)));
+            forget(&bench.marks);
+            assert!(matches!(bench.at(0), Found::Nothing));
+        }
+        bench
+            .ask(Why::Unknown, Outcome::Bad(Reason::UnknownToken))
+            .await;
+        bench.marks.forget_key(bench.key);
+        assert!(matches!(bench.at(0), Found::Nothing));
+    }
+
+    #[tokio::test]
+    async fn rule_10_an_answer_asked_for_before_an_invalidation_does_not_count_after_it() {
+        let bench = Bench::new();
+        let marks = Arc::clone(&bench.marks);
+        let question = || async move {
+            marks.forget_name("mt_1");
+            Outcome::Good(1)
+        };
+        let waiter = bench
+            .memo
+            .ask(bench.key, Why::Unknown, &bench.tasks, question)
+            .unwrap();
+        assert!(matches!(waiter.landed().await, Some(Outcome::Good(1))));
+        assert!(matches!(bench.at(0), Found::Nothing));
+    }
+
+    #[test]
+    fn rule_19_debug_shows_no_entry() {
+        let bench = Bench::new();
+        bench
+            .memo
+            .remember(bench.key, bench.memo.epoch(), Duration::ZERO, 424_242);
+        assert!(!format!("{:?}", bench.memo).contains("424242"));
+    }
+}

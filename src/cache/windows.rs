@@ -1,0 +1,76 @@
+//! For how long an answer counts: fresh, due for a refresh, stale, over.
+
+use std::time::Duration;
+
+use super::key::CacheKey;
+use crate::random::spread;
+
+/// The share of its fresh time after which a remembered answer is renewed ahead of need.
+const REFRESH_AT: f64 = 0.8;
+
+/// The lengths of the windows in which a remembered answer may be used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    /// Served without a question; ±10 % for each name, so that a fleet's answers do not end at once.
+    pub(crate) fresh: Duration,
+    /// Served after that while Clerk cannot be asked; zero for never.
+    pub(crate) stale_if_error: Duration,
+    /// For how long a definite rejection is remembered.
+    pub(crate) negative: Duration,
+}
+
+/// The ends of the windows of one answer, on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) refresh_at: Duration,
+    pub(crate) fresh_until: Duration,
+    pub(crate) stale_until: Duration,
+}
+
+impl Windows {
+    /// Returns the ends for an answer that was asked for at `asked`.
+    ///
+    /// Time counts from the question, not from the answer: Clerk may have decided any time since.
+    pub(crate) fn ends(&self, key: &CacheKey, asked: Duration) -> Ends {
+        let fresh = self.fresh.mul_f64(0.9 + 0.2 * spread(key.random_part()));
+        let fresh_until = asked.saturating_add(fresh);
+        Ends {
+            refresh_at: asked.saturating_add(fresh.mul_f64(REFRESH_AT)),
+            fresh_until,
+            stale_until: fresh_until.saturating_add(self.stale_if_error),
+        }
+    }
+
+    /// The longest time for which an answer can be of use.
+    pub(crate) fn longest(&self) -> Duration {
+        self.fresh.mul_f64(1.1).saturating_add(self.stale_if_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::key::{Domain, KeyHasher};
+
+    #[test]
+    fn rule_10_fresh_time_varies_by_ten_percent_and_no_more() {
+        let second = Duration::from_secs(1);
+        let windows = Windows {
+            fresh: second * 60,
+            stale_if_error: second * 30,
+            negative: second,
+        };
+        let hasher = KeyHasher::new().unwrap();
+        let fresh: Vec<_> = (0..500)
+            .map(|n| windows.ends(&hasher.key(Domain::M2m, &n.to_string()), second * 100))
+            .collect();
+        for ends in &fresh {
+            assert!(ends.fresh_until >= second * 154 && ends.fresh_until <= second * 166);
+            assert!(ends.refresh_at >= second * 143 && ends.refresh_at < ends.fresh_until);
+            assert_eq!(ends.stale_until, ends.fresh_until + second * 30);
+            assert!(ends.stale_until <= second * 100 + windows.longest());
+        }
+        let spread = |bound: u64| fresh.iter().any(|ends| ends.fresh_until.as_secs() < bound);
+        assert!(spread(157) && fresh.iter().any(|ends| ends.fresh_until.as_secs() > 163));
+    }
+}
