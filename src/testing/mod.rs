@@ -1,1 +1,107 @@
-//! An in-process stand-in for Clerk's machine-auth API.
+//! Test your service against a Clerk of your own: an HTTP server in the same process.
+//!
+//! [`ClerkEmulator`] speaks the wire format of Clerk's Backend API: machines and their scopes,
+//! machine secrets, M2M tokens, API keys, OAuth access tokens, key sets. Your service does not
+//! know the difference, needs no account and no network, and parallel tests share nothing.
+//!
+//! # A test in ten lines
+//!
+//! Seed what the test needs, point your service at [`ClerkEmulator::api_url`], and call it:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use clerk_machine_auth::testing::{ClerkEmulator, Endpoint};
+//!
+//! let clerk = ClerkEmulator::start().await;
+//! let orders = clerk.machine("orders").create();
+//! let billing = clerk.machine("billing").scoped_to(&orders).create();
+//! let token = clerk.m2m_token(&billing).create();
+//!
+//! // What a service that holds the secret of `orders` asks Clerk about the caller's token:
+//! let answer = reqwest::Client::new()
+//!     .post(format!("{}/v1/m2m_tokens/verify", clerk.api_url()))
+//!     .bearer_auth(orders.secret_key())
+//!     .header("content-type", "application/json")
+//!     .body(format!(r#"{{"token":"{}"}}"#, token.token()))
+//!     .send()
+//!     .await?;
+//! assert_eq!(answer.status(), 200);
+//! assert_eq!(clerk.calls(Endpoint::VerifyM2mToken), 1);
+//! # Ok(()) }
+//! ```
+//!
+//! # What a test can do
+//!
+//! - **Seed**: [`machine`](ClerkEmulator::machine), [`m2m_token`](ClerkEmulator::m2m_token),
+//!   [`m2m_jwt`](ClerkEmulator::m2m_jwt), [`api_key`](ClerkEmulator::api_key),
+//!   [`oauth_token`](ClerkEmulator::oauth_token), [`oauth_jwt`](ClerkEmulator::oauth_jwt); and
+//!   [`sign_jwt`](ClerkEmulator::sign_jwt) or [`sign_raw`](ClerkEmulator::sign_raw) for any lie
+//!   with a genuine signature.
+//! - **Change**: [`revoke`](ClerkEmulator::revoke), [`expire`](ClerkEmulator::expire),
+//!   [`grant`](ClerkEmulator::grant), [`rotate_keys`](ClerkEmulator::rotate_keys),
+//!   [`rotate_machine_secret`](ClerkEmulator::rotate_machine_secret).
+//! - **Move time**: [`TestClock`], given to the emulator and to the code under test.
+//! - **Break things**: [`fault`](ClerkEmulator::fault) with a [`Fault`] at an [`Endpoint`], and
+//!   [`stop_listening`](ClerkEmulator::stop_listening).
+//! - **Look**: [`calls`](ClerkEmulator::calls) and [`requests`](ClerkEmulator::requests).
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault};
+//!
+//! let clerk = ClerkEmulator::start().await;
+//! clerk.fault(Endpoint::VerifyM2mToken, Fault::status(503).header("retry-after", "1")).times(3);
+//! clerk.fault(Endpoint::RotateMachineSecret, Fault::drop_after_applying()).once();
+//! # }
+//! ```
+//!
+//! # How true it is
+//!
+//! Where Clerk's documents say what happens, the emulator does that, and a validator in this
+//! crate's own tests holds its traffic against Clerk's OpenAPI document. Where they do not, it
+//! does what is likeliest, and [`EmulatorOptions`] lists every such reading and can flip it.
+//! Beyond the document: an official client that breaks one of its rules (`{"secret"}` for
+//! `{"token"}`, `10.0` for `10`) is served as Clerk seems to serve it.
+//!
+//! It is no place for real secrets: it keeps everything in memory, speaks plain HTTP and answers
+//! whoever reaches its port.
+
+mod builder;
+mod clock;
+mod emulator;
+mod endpoint;
+mod fault;
+mod fault_plan;
+mod http;
+mod ids;
+mod jwt;
+mod mint;
+mod options;
+mod record;
+mod refusal;
+mod server;
+mod shared;
+mod state;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use builder::EmulatorBuilder;
+pub use clock::TestClock;
+pub use emulator::ClerkEmulator;
+pub use endpoint::Endpoint;
+pub use fault::Fault;
+pub use fault_plan::FaultPlan;
+pub use mint::{
+    ApiKeyBuilder, EmulatedMachine, IssuedToken, JwtBuilder, M2mTokenBuilder, MachineBuilder,
+    OAuthTokenBuilder,
+};
+pub use options::{
+    DeadToken, EmulatorOptions, JwtAtVerify, JwtCategory, NullExpiry, RateLimit, Unscoped,
+};
+pub use record::{Credential, RecordedRequest, RecordedResponse};
+pub use state::keys::KeyRotation;
+
+/// Locks even after a panic elsewhere: a failed test must not make the others fail.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

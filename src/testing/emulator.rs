@@ -1,0 +1,205 @@
+//! The emulator's handle: who it is, what it saw, what is to go wrong.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::builder::EmulatorBuilder;
+use super::clock::TestClock;
+use super::endpoint::Endpoint;
+use super::fault::Fault;
+use super::fault_plan::FaultPlan;
+use super::ids;
+use super::options::EmulatorOptions;
+use super::record::RecordedRequest;
+use super::server::Server;
+use super::shared::Shared;
+use super::state::keys::{KeyRotation, SigningKey};
+
+/// A Clerk instance of your own: a real HTTP server in this process, gone when it is dropped.
+///
+/// Each emulator has its own port, keys, secrets and state, so that tests run in parallel.
+pub struct ClerkEmulator {
+    identity: Identity,
+    pub(super) shared: Arc<Shared>,
+    server: Server,
+}
+
+/// What does not change during the life of an emulator.
+pub(super) struct Identity {
+    pub(super) api_url: String,
+    pub(super) secret_key: String,
+    pub(super) publishable_key: String,
+    pub(super) instance_id: String,
+}
+
+impl ClerkEmulator {
+    pub(super) fn new(identity: Identity, shared: Arc<Shared>, server: Server) -> Self {
+        Self {
+            identity,
+            shared,
+            server,
+        }
+    }
+
+    /// Starts an emulator on a free port of the loopback interface.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot listen there. [`builder`](Self::builder) returns that as an error.
+    #[expect(clippy::expect_used, reason = "a test can do nothing about it")]
+    pub async fn start() -> Self {
+        Self::builder()
+            .start()
+            .await
+            .expect("the emulator listens on a free loopback port")
+    }
+
+    /// Returns the settings of an emulator to be started.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+
+    /// Closes the listener and all connections, and returns when they are closed.
+    pub async fn shutdown(self) {
+        self.server.stop().await;
+    }
+
+    /// Refuses connections from now on, and closes those that are open. All state stays.
+    pub async fn stop_listening(&self) {
+        self.server.stop().await;
+    }
+
+    /// Listens again on the same port.
+    ///
+    /// # Errors
+    ///
+    /// If the port was taken meanwhile.
+    pub async fn resume_listening(&self) -> io::Result<()> {
+        self.server.resume(Arc::clone(&self.shared)).await
+    }
+
+    /// Returns the address of the API (`CLERK_API_URL`), without `/v1`.
+    pub fn api_url(&self) -> &str {
+        &self.identity.api_url
+    }
+
+    /// Returns the first secret key of the instance (`CLERK_SECRET_KEY`).
+    pub fn secret_key(&self) -> &str {
+        &self.identity.secret_key
+    }
+
+    /// Returns the publishable key (`CLERK_PUBLISHABLE_KEY`), which holds the issuer's host.
+    pub fn publishable_key(&self) -> &str {
+        &self.identity.publishable_key
+    }
+
+    /// Returns the `iss` of the JWTs, which is also where the public key set is.
+    pub fn issuer(&self) -> &str {
+        &self.identity.api_url
+    }
+
+    /// Returns the id of the instance, which is the `kid` of its first key as well.
+    pub fn instance_id(&self) -> &str {
+        &self.identity.instance_id
+    }
+
+    /// Returns the present public key as PEM (`CLERK_JWT_KEY`).
+    pub fn jwt_key(&self) -> String {
+        self.shared.state().keys.current().pem()
+    }
+
+    /// Returns the clock by which tokens and secrets expire.
+    pub fn clock(&self) -> &TestClock {
+        &self.shared.clock
+    }
+
+    /// Changes behaviours that Clerk does not document, from the next request on. The size of the
+    /// log is fixed at the start.
+    pub fn configure(&self, change: impl FnOnce(&mut EmulatorOptions)) {
+        change(&mut self.shared.state().options);
+    }
+
+    /// Issues one more secret key of the instance; the others stay valid.
+    pub fn add_secret_key(&self) -> String {
+        self.shared.state().instance.add_secret()
+    }
+
+    /// Revokes a secret key of the instance; false if it is none.
+    pub fn revoke_secret_key(&self, secret_key: &str) -> bool {
+        self.shared.state().instance.revoke_secret(secret_key)
+    }
+
+    /// Replaces the key that signs. Takes some hundred milliseconds of computing.
+    ///
+    /// # Panics
+    ///
+    /// If the system cannot generate a key.
+    #[expect(clippy::expect_used, reason = "a test can do nothing about it")]
+    pub fn rotate_keys(&self, rotation: KeyRotation) {
+        let (kid, keep_old) = match rotation {
+            KeyRotation::NewKid { keep_old } => (ids::word_id("ins"), keep_old),
+            KeyRotation::SameKid => (self.shared.state().keys.current().kid.clone(), false),
+        };
+        let key = SigningKey::generate(kid).expect("a key pair");
+        self.shared.state().keys.replace(key, keep_old);
+    }
+
+    /// Takes the keys before the present one off the key set.
+    pub fn remove_old_keys(&self) {
+        self.shared.state().keys.remove_old();
+    }
+
+    /// Signs any header and claims with the present key.
+    pub fn sign_jwt(&self, header: &Value, claims: &Value) -> String {
+        self.sign_raw(&header.to_string(), &claims.to_string())
+    }
+
+    /// Signs exactly these bytes with the present key: duplicate members, odd spacing and all.
+    pub fn sign_raw(&self, header_json: &str, claims_json: &str) -> String {
+        let key = self.shared.state().keys.current();
+        key.sign(header_json, claims_json)
+    }
+
+    /// Plans a fault; say how often it strikes on what is returned.
+    pub fn fault(&self, endpoint: Endpoint, fault: Fault) -> FaultPlan<'_> {
+        FaultPlan::new(&self.shared.faults, &self.shared.clock, endpoint, fault)
+    }
+
+    /// Forgets all planned faults. Calls that hang go on hanging.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear(None);
+    }
+
+    /// Forgets the faults that were planned for this endpoint.
+    pub fn clear_faults_of(&self, endpoint: Endpoint) {
+        self.shared.faults.clear(Some(endpoint));
+    }
+
+    /// Returns how many calls an endpoint got since the start or the last reset.
+    pub fn calls(&self, endpoint: Endpoint) -> u64 {
+        self.shared.log.calls(endpoint)
+    }
+
+    /// Returns the requests since the start or the last reset, oldest first; of very many, the
+    /// newest ([`EmulatorOptions::log_capacity`]).
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.log.requests()
+    }
+
+    /// Empties the log and zeroes the counters.
+    pub fn reset_log(&self) {
+        self.shared.log.reset();
+    }
+}
+
+impl fmt::Debug for ClerkEmulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClerkEmulator")
+            .field("api_url", &self.identity.api_url)
+            .field("instance_id", &self.identity.instance_id)
+            .finish_non_exhaustive()
+    }
+}

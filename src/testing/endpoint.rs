@@ -1,0 +1,185 @@
+//! The operations of the emulated API and the paths they live at.
+
+/// An operation of Clerk's API, to aim a fault at or to count the calls of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// Every request, whatever it asks for.
+    Any,
+    /// `GET /jwks`: the key set, for holders of the instance secret.
+    GetJwks,
+    /// `GET /.well-known/jwks.json`: the key set, for everybody.
+    PublicJwks,
+    /// `GET /machines`.
+    ListMachines,
+    /// `POST /machines`.
+    CreateMachine,
+    /// `GET /machines/{id}`.
+    GetMachine,
+    /// `PATCH /machines/{id}`.
+    UpdateMachine,
+    /// `DELETE /machines/{id}`.
+    DeleteMachine,
+    /// `GET /machines/{id}/secret_key`.
+    GetMachineSecret,
+    /// `POST /machines/{id}/secret_key/rotate`.
+    RotateMachineSecret,
+    /// `POST /machines/{id}/scopes`.
+    CreateScope,
+    /// `DELETE /machines/{id}/scopes/{other}`.
+    DeleteScope,
+    /// `POST /m2m_tokens`.
+    CreateM2mToken,
+    /// `GET /m2m_tokens`.
+    ListM2mTokens,
+    /// `POST /m2m_tokens/{id}/revoke`.
+    RevokeM2mToken,
+    /// `POST /m2m_tokens/verify`.
+    VerifyM2mToken,
+    /// `POST /api_keys`.
+    CreateApiKey,
+    /// `GET /api_keys`.
+    ListApiKeys,
+    /// `GET /api_keys/{id}`.
+    GetApiKey,
+    /// `PATCH /api_keys/{id}`.
+    UpdateApiKey,
+    /// `DELETE /api_keys/{id}`.
+    DeleteApiKey,
+    /// `GET /api_keys/{id}/secret`.
+    GetApiKeySecret,
+    /// `POST /api_keys/{id}/revoke`.
+    RevokeApiKey,
+    /// `POST /api_keys/verify`.
+    VerifyApiKey,
+    /// `POST /oauth_applications/access_tokens/verify`.
+    VerifyOAuthToken,
+    /// A path, or a method on a path, that Clerk does not have.
+    Unknown,
+}
+
+/// Method and path of each operation; `{}` stands for one segment. Fixed segments come before
+/// variable ones, so that `verify` is never taken for an id.
+const ROUTES: &[(Endpoint, &str, &str)] = &[
+    (Endpoint::GetJwks, "GET", "jwks"),
+    (Endpoint::PublicJwks, "GET", ".well-known/jwks.json"),
+    (Endpoint::VerifyM2mToken, "POST", "m2m_tokens/verify"),
+    (Endpoint::VerifyApiKey, "POST", "api_keys/verify"),
+    (
+        Endpoint::VerifyOAuthToken,
+        "POST",
+        "oauth_applications/access_tokens/verify",
+    ),
+    (Endpoint::ListMachines, "GET", "machines"),
+    (Endpoint::CreateMachine, "POST", "machines"),
+    (Endpoint::GetMachine, "GET", "machines/{}"),
+    (Endpoint::UpdateMachine, "PATCH", "machines/{}"),
+    (Endpoint::DeleteMachine, "DELETE", "machines/{}"),
+    (Endpoint::GetMachineSecret, "GET", "machines/{}/secret_key"),
+    (
+        Endpoint::RotateMachineSecret,
+        "POST",
+        "machines/{}/secret_key/rotate",
+    ),
+    (Endpoint::CreateScope, "POST", "machines/{}/scopes"),
+    (Endpoint::DeleteScope, "DELETE", "machines/{}/scopes/{}"),
+    (Endpoint::CreateM2mToken, "POST", "m2m_tokens"),
+    (Endpoint::ListM2mTokens, "GET", "m2m_tokens"),
+    (Endpoint::RevokeM2mToken, "POST", "m2m_tokens/{}/revoke"),
+    (Endpoint::CreateApiKey, "POST", "api_keys"),
+    (Endpoint::ListApiKeys, "GET", "api_keys"),
+    (Endpoint::GetApiKey, "GET", "api_keys/{}"),
+    (Endpoint::UpdateApiKey, "PATCH", "api_keys/{}"),
+    (Endpoint::DeleteApiKey, "DELETE", "api_keys/{}"),
+    (Endpoint::GetApiKeySecret, "GET", "api_keys/{}/secret"),
+    (Endpoint::RevokeApiKey, "POST", "api_keys/{}/revoke"),
+];
+
+/// What a method and a path ask for.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) endpoint: Endpoint,
+    /// The variable segments, in order.
+    pub(super) ids: Vec<String>,
+    /// The methods that the path does have, if it has no such method.
+    pub(super) allow: Vec<&'static str>,
+}
+
+/// Finds the operation; `/v1` in front is optional, since official clients omit it on some calls.
+pub(super) fn route(method: &str, path: &str) -> Route {
+    let path = path
+        .strip_prefix("/v1/")
+        .or_else(|| path.strip_prefix('/'))
+        .unwrap_or(path);
+    let mut allow = Vec::new();
+    let mut fixed = false;
+    for &(endpoint, verb, pattern) in ROUTES {
+        let variable = pattern.contains("{}");
+        let Some(ids) = matches(pattern, path).filter(|_| !(fixed && variable)) else {
+            continue;
+        };
+        fixed |= !variable;
+        if verb == method {
+            return Route {
+                endpoint,
+                ids,
+                allow: Vec::new(),
+            };
+        }
+        allow.push(verb);
+    }
+    Route {
+        endpoint: Endpoint::Unknown,
+        ids: Vec::new(),
+        allow,
+    }
+}
+
+fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut ids = Vec::new();
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        match (expected, segments.next()?) {
+            ("{}", segment) if !segment.is_empty() => ids.push(segment.to_owned()),
+            (fixed, segment) if fixed == segment => {}
+            _ => return None,
+        }
+    }
+    segments.next().is_none().then_some(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_prefix_is_optional() {
+        for path in ["/v1/m2m_tokens/verify", "/m2m_tokens/verify"] {
+            assert_eq!(route("POST", path).endpoint, Endpoint::VerifyM2mToken);
+        }
+    }
+
+    #[test]
+    fn variable_segments_are_handed_over() {
+        let found = route("DELETE", "/v1/machines/a/scopes/b");
+        assert_eq!(found.endpoint, Endpoint::DeleteScope);
+        assert_eq!(found.ids, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_known_path_names_its_methods() {
+        let found = route("PUT", "/machines/a");
+        assert_eq!(found.endpoint, Endpoint::Unknown);
+        assert_eq!(found.allow, ["GET", "PATCH", "DELETE"]);
+    }
+
+    #[test]
+    fn a_fixed_path_is_never_taken_for_an_id() {
+        assert_eq!(route("GET", "/api_keys/verify").allow, ["POST"]);
+    }
+
+    #[test]
+    fn an_empty_id_is_no_id() {
+        assert_eq!(route("GET", "/machines/").endpoint, Endpoint::Unknown);
+    }
+}

@@ -1,0 +1,71 @@
+//! A request, read whole.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+
+use crate::testing::endpoint::{Route, route};
+use crate::testing::refusal::Refusal;
+
+/// More than any request of the API needs; 150 scopes take 5 KiB.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// A request and what it asks for.
+pub(in crate::testing) struct Call {
+    pub(in crate::testing) method: String,
+    pub(in crate::testing) path: String,
+    pub(in crate::testing) query: Option<String>,
+    pub(in crate::testing) headers: HeaderMap,
+    pub(in crate::testing) body: Bytes,
+    pub(in crate::testing) route: Route,
+    pub(in crate::testing) too_large: bool,
+}
+
+impl Call {
+    /// Reads a request; `None` if the client went away in the middle.
+    pub(in crate::testing) async fn read(request: Request<Incoming>) -> Option<Self> {
+        let (parts, body) = request.into_parts();
+        let (body, too_large) = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => (body.to_bytes(), false),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => (Bytes::new(), true),
+            Err(_) => return None,
+        };
+        let method = parts.method.as_str().to_owned();
+        let path = parts.uri.path().to_owned();
+        let route = route(&method, &path);
+        let query = parts.uri.query().map(str::to_owned);
+        Some(Self {
+            method,
+            path,
+            query,
+            headers: parts.headers,
+            body,
+            route,
+            too_large,
+        })
+    }
+
+    /// The nth variable segment of the path.
+    pub(in crate::testing) fn id(&self, index: usize) -> &str {
+        self.route.ids.get(index).map_or("", String::as_str)
+    }
+
+    /// The value of a header that must be plain text to count.
+    pub(in crate::testing) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The token of the one `Authorization: Bearer …` line.
+    pub(in crate::testing) fn bearer(&self) -> Result<&str, Refusal> {
+        let mut lines = self.headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(line), None) = (lines.next(), lines.next()) else {
+            return Err(Refusal::authorization_format());
+        };
+        let line = line.to_str().map_err(|_| Refusal::authorization_format())?;
+        match line.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
+            _ => Err(Refusal::authorization_format()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! An answer before it is sent.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use serde_json::{Map, Value, json};
+
+use crate::testing::ids;
+use crate::testing::refusal::Refusal;
+
+/// Status, headers and body.
+#[derive(Debug, Clone)]
+pub(in crate::testing) struct Reply {
+    pub(in crate::testing) status: u16,
+    pub(in crate::testing) headers: HeaderMap,
+    pub(in crate::testing) body: Bytes,
+}
+
+impl Reply {
+    /// The `Content-Type` has no charset: with one, the JavaScript client does not read the JSON.
+    pub(in crate::testing) fn json(status: u16, body: &Value) -> Self {
+        let mut headers = HeaderMap::new();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        Self {
+            status,
+            headers,
+            body: Bytes::from(body.to_string()),
+        }
+    }
+
+    pub(in crate::testing) fn ok(body: &Value) -> Self {
+        Self::json(200, body)
+    }
+
+    pub(in crate::testing) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Sets a header; one that is not fit for HTTP is left out.
+    pub(in crate::testing) fn with(mut self, name: header::HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Clerk's error body.
+    pub(in crate::testing) fn refusal(refusal: &Refusal) -> Self {
+        let trace = ids::trace_id();
+        let mut error = Map::new();
+        error.insert("message".to_owned(), json!(refusal.message));
+        error.insert("long_message".to_owned(), json!(refusal.long_message));
+        error.insert("code".to_owned(), json!(refusal.code));
+        if let Some(param) = &refusal.param {
+            error.insert("meta".to_owned(), json!({ "param_name": param }));
+        }
+        let body = json!({ "errors": [error], "clerk_trace_id": trace });
+        let reply = Self::json(refusal.status, &body);
+        match refusal.retry_after {
+            Some(seconds) => reply.with(header::RETRY_AFTER, &seconds.to_string()),
+            None => reply,
+        }
+    }
+}

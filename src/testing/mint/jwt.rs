@@ -1,0 +1,184 @@
+//! Seeding JWTs, good ones and every kind of bad one.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{IssuedToken, expiry};
+use crate::testing::emulator::ClerkEmulator;
+use crate::testing::ids;
+use crate::testing::jwt::{self, Parts};
+use crate::testing::state::oauth::OAuthDetail;
+use crate::testing::state::vault::Entry;
+
+/// A JWT to be signed. It begins as Clerk would issue it; every claim and header member may be
+/// replaced or removed, so that a test can ask for each lie.
+#[derive(Debug)]
+#[must_use = "call `.create()`"]
+pub struct JwtBuilder<'a> {
+    emulator: &'a ClerkEmulator,
+    id: String,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    now: u64,
+    oauth: bool,
+}
+
+impl<'a> JwtBuilder<'a> {
+    pub(super) fn new(emulator: &'a ClerkEmulator, parts: Parts, oauth: bool) -> Self {
+        let members = |value| {
+            if let Value::Object(members) = value {
+                members
+            } else {
+                Map::new()
+            }
+        };
+        Self {
+            emulator,
+            id: parts.id,
+            header: members(parts.header),
+            claims: members(parts.claims),
+            now: emulator.shared.now(),
+            oauth,
+        }
+    }
+
+    /// Sets a claim: a custom one, or `iss`, `sub`, `exp`, … itself.
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets the claims that are members of this object.
+    pub fn claims(mut self, claims: Value) -> Self {
+        if let Value::Object(claims) = claims {
+            self.claims.extend(claims);
+        }
+        self
+    }
+
+    /// Removes a claim.
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets a member of the header: `typ`, `cat`, `kid`, `alg` (the signature stays RS256), or a
+    /// new one.
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Removes a member of the header.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.remove(name);
+        self
+    }
+
+    /// Sets how long it lives from now, in whole seconds.
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        let exp = expiry(lifetime, self.now) / 1000;
+        self.claim("exp", exp)
+    }
+
+    /// Makes it expired for this long, in whole seconds.
+    pub fn expired_for(self, ago: Duration) -> Self {
+        let exp = (self.now / 1000).saturating_sub(ago.as_secs());
+        self.claim("exp", exp)
+    }
+
+    /// Sets the audience.
+    pub fn audience(self, audience: impl Into<Value>) -> Self {
+        self.claim("aud", audience)
+    }
+
+    /// Sets the OAuth scopes (`scope`, one string).
+    pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        let scopes: Vec<_> = scopes
+            .into_iter()
+            .map(|scope| scope.as_ref().to_owned())
+            .collect();
+        self.claim("scope", scopes.join(" "))
+    }
+
+    /// Sets the OAuth client.
+    pub fn client_id(self, client_id: &str) -> Self {
+        self.claim("client_id", client_id)
+    }
+
+    /// Sets the organisation.
+    pub fn org_id(self, org_id: &str) -> Self {
+        self.claim("org_id", org_id)
+    }
+
+    /// Signs it with the present key.
+    pub fn create(self) -> IssuedToken {
+        let header = Value::Object(self.header.clone());
+        let token = self
+            .emulator
+            .sign_jwt(&header, &Value::Object(self.claims.clone()));
+        if self.oauth {
+            self.remember(&token);
+        }
+        IssuedToken::new(self.id, token)
+    }
+
+    /// Clerk knows the OAuth JWTs that it issued, so that it can verify and revoke them.
+    fn remember(&self, token: &str) {
+        let text = |name: &str| {
+            self.claims
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let exp = self.claims.get("exp").and_then(Value::as_u64);
+        let detail = OAuthDetail {
+            client_id: text("client_id").to_owned(),
+            scopes: text("scope")
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            jwt: true,
+        };
+        let entry = Entry::new(self.id.clone(), token.to_owned(), text("sub"), detail);
+        let expires_at = exp.map(|exp| exp.saturating_mul(1000));
+        self.emulator
+            .shared
+            .state()
+            .oauth
+            .insert(entry, expires_at, self.now);
+    }
+}
+
+impl ClerkEmulator {
+    /// Begins an OAuth access token of a user as a JWT; it lives one day, as in Clerk.
+    pub fn oauth_jwt(&self, user: impl Into<String>) -> JwtBuilder<'_> {
+        let now = self.shared.now();
+        let state = self.shared.state();
+        let id = ids::hex_id("oat");
+        let expires_at = expiry(super::oauth::LIFETIME, now);
+        let claims = json!({
+            "jti": id,
+            "iss": state.instance.issuer,
+            "sub": user.into(),
+            "client_id": ids::word_id("client"),
+            "iat": now / 1000,
+            "nbf": now / 1000,
+            "exp": expires_at / 1000,
+            "scope": "",
+        });
+        let header = jwt::header(&state, "at+jwt", None);
+        drop(state);
+        JwtBuilder::new(
+            self,
+            Parts {
+                id,
+                header,
+                claims,
+                expires_at,
+            },
+            true,
+        )
+    }
+}

@@ -1,0 +1,174 @@
+//! Seeding machines and whom they may reach.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use super::seeded;
+use crate::testing::emulator::ClerkEmulator;
+
+/// A machine of the emulator. Its `Debug` hides the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EmulatedMachine {
+    id: String,
+    name: String,
+    secret_key: String,
+}
+
+impl EmulatedMachine {
+    /// Returns its id (`CLERK_MACHINE_ID`).
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the secret that it was created with (`CLERK_MACHINE_SECRET_KEY`).
+    pub fn secret_key(&self) -> &str {
+        &self.secret_key
+    }
+}
+
+impl AsRef<str> for EmulatedMachine {
+    fn as_ref(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Debug for EmulatedMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmulatedMachine")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A machine to be created.
+#[derive(Debug)]
+#[must_use = "call `.create()`"]
+pub struct MachineBuilder<'a> {
+    emulator: &'a ClerkEmulator,
+    name: String,
+    scopes: BTreeSet<String>,
+    default_token_ttl: u64,
+}
+
+impl MachineBuilder<'_> {
+    /// Lets it reach another machine.
+    pub fn scoped_to(mut self, other: impl AsRef<str>) -> Self {
+        self.scopes.insert(other.as_ref().to_owned());
+        self
+    }
+
+    /// Sets how long its tokens live unless told otherwise, in whole seconds. Default: one hour.
+    pub fn default_token_ttl(mut self, ttl: Duration) -> Self {
+        self.default_token_ttl = ttl.as_secs().max(1);
+        self
+    }
+
+    /// Creates it.
+    pub fn create(self) -> EmulatedMachine {
+        let now = self.emulator.shared.now();
+        let mut state = self.emulator.shared.state();
+        let machine = state
+            .machines
+            .create(&self.name, self.scopes, self.default_token_ttl, now);
+        EmulatedMachine {
+            id: machine.id,
+            name: machine.name,
+            secret_key: machine.secret,
+        }
+    }
+}
+
+impl ClerkEmulator {
+    /// Begins a machine of this name.
+    pub fn machine(&self, name: impl Into<String>) -> MachineBuilder<'_> {
+        MachineBuilder {
+            emulator: self,
+            name: name.into(),
+            scopes: BTreeSet::new(),
+            default_token_ttl: 3_600,
+        }
+    }
+
+    /// Lets one machine reach another: tokens minted from now on carry it.
+    ///
+    /// # Panics
+    ///
+    /// If a machine is unknown, the grant exists, or it would be the 151st.
+    #[track_caller]
+    pub fn grant(&self, from: impl AsRef<str>, to: impl AsRef<str>) {
+        let now = self.shared.now();
+        let granted = self
+            .shared
+            .state()
+            .machines
+            .grant(from.as_ref(), to.as_ref(), now);
+        seeded(granted);
+    }
+
+    /// Takes a grant back: opaque tokens that were minted with it keep it, as in Clerk.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such grant.
+    #[track_caller]
+    pub fn revoke_grant(&self, from: impl AsRef<str>, to: impl AsRef<str>) {
+        let now = self.shared.now();
+        let revoked = self
+            .shared
+            .state()
+            .machines
+            .revoke_grant(from.as_ref(), to.as_ref(), now);
+        seeded(revoked);
+    }
+
+    /// Replaces a machine's secret and returns the new one; the one before it stays good for
+    /// `grace`, in whole seconds of the emulator's clock.
+    ///
+    /// # Panics
+    ///
+    /// If the machine is unknown.
+    #[track_caller]
+    pub fn rotate_machine_secret(&self, machine: impl AsRef<str>, grace: Duration) -> String {
+        let now = self.shared.now();
+        let rotated = self
+            .shared
+            .state()
+            .machines
+            .rotate(machine.as_ref(), grace.as_secs(), now);
+        seeded(rotated)
+    }
+
+    /// Returns the secret that a machine has now.
+    ///
+    /// # Panics
+    ///
+    /// If the machine is unknown.
+    #[track_caller]
+    pub fn machine_secret(&self, machine: impl AsRef<str>) -> String {
+        let secret = self
+            .shared
+            .state()
+            .machines
+            .get(machine.as_ref())
+            .map(|m| m.secret.clone());
+        seeded(secret)
+    }
+
+    /// Deletes a machine, its secrets and every grant to it.
+    ///
+    /// # Panics
+    ///
+    /// If the machine is unknown.
+    #[track_caller]
+    pub fn delete_machine(&self, machine: impl AsRef<str>) {
+        let deleted = self.shared.state().delete_machine(machine.as_ref());
+        seeded(deleted);
+    }
+}

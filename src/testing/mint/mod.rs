@@ -1,0 +1,88 @@
+//! Seeding without HTTP: machines, tokens and keys in one line each.
+
+mod api_key;
+mod jwt;
+mod m2m;
+mod machine;
+mod oauth;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use api_key::ApiKeyBuilder;
+pub use jwt::JwtBuilder;
+pub use m2m::M2mTokenBuilder;
+pub use machine::{EmulatedMachine, MachineBuilder};
+pub use oauth::OAuthTokenBuilder;
+
+use super::emulator::ClerkEmulator;
+use super::ids;
+use super::refusal::Refusal;
+
+/// A token or key that the emulator issued. Its `Debug` hides the token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IssuedToken {
+    id: String,
+    token: String,
+}
+
+impl IssuedToken {
+    pub(super) fn new(id: String, token: String) -> Self {
+        Self { id, token }
+    }
+
+    /// Returns its id: `mt_…`, `ak_…` or `oat_…`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns what goes behind `Authorization: Bearer`.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedToken")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClerkEmulator {
+    /// Revokes an opaque token or an API key by its id; false if there is none. An M2M JWT cannot
+    /// be revoked, in Clerk as here.
+    pub fn revoke(&self, id: &str) -> bool {
+        let now = self.shared.now();
+        self.shared.state().revoke(id, now)
+    }
+
+    /// Lets an opaque token or an API key expire now, by its id; false if there is none.
+    pub fn expire(&self, id: &str) -> bool {
+        let now = self.shared.now();
+        self.shared.state().expire(id, now)
+    }
+
+    /// Returns a user id in Clerk's shape, never the same twice.
+    pub fn new_user_id(&self) -> String {
+        ids::word_id("user")
+    }
+
+    /// Returns an organisation id in Clerk's shape, never the same twice.
+    pub fn new_org_id(&self) -> String {
+        ids::word_id("org")
+    }
+}
+
+/// When a token of this lifetime, issued now, expires.
+fn expiry(lifetime: Duration, now: u64) -> u64 {
+    now.saturating_add(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a factory does with a refusal: a test that seeds nonsense must not go on.
+#[track_caller]
+#[expect(clippy::panic, reason = "documented at each factory that may refuse")]
+fn seeded<T>(result: Result<T, Refusal>) -> T {
+    result.unwrap_or_else(|refusal| panic!("the emulator refuses: {}", refusal.long_message))
+}

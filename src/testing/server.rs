@@ -1,0 +1,114 @@
+//! The listener: it can be stopped and resumed on the same port, and ends with its owner.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::http::answer;
+use super::lock;
+use super::shared::Shared;
+
+/// A server on one address.
+pub(super) struct Server {
+    address: SocketAddr,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    pub(super) fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        Ok(Self {
+            address,
+            running: Mutex::new(Some(run(listener, shared))),
+        })
+    }
+
+    /// Closes the listener and every connection; returns when they are closed.
+    pub(super) async fn stop(&self) {
+        let running = lock(&self.running).take();
+        if let Some(Running { stop, task }) = running {
+            let _ = stop.send(());
+            let _ = task.await;
+        }
+    }
+
+    /// Listens again on the same address; does nothing if it is listening.
+    pub(super) async fn resume(&self, shared: Arc<Shared>) -> io::Result<()> {
+        if lock(&self.running).is_none() {
+            let listener = TcpListener::bind(self.address).await?;
+            *lock(&self.running) = Some(run(listener, shared));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = lock(&self.running).take() {
+            running.task.abort();
+        }
+    }
+}
+
+fn run(listener: TcpListener, shared: Arc<Shared>) -> Running {
+    let (stop, stopped) = oneshot::channel();
+    Running {
+        stop,
+        task: tokio::spawn(accept(listener, shared, stopped)),
+    }
+}
+
+/// Accepts until it is stopped. Dropping the set of connections closes them all.
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = match select(Box::pin(listener.accept()), &mut stopped).await {
+            Either::Left((accepted, _)) => accepted,
+            Either::Right(_) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => drop(connections.spawn(converse(stream, Arc::clone(&shared)))),
+            // Out of file descriptors, most likely: a moment later there may be some.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+/// Serves one connection to its end.
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    // Without it, small answers wait for the client's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&reset);
+    let service =
+        service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&asked), request));
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let _ = (&mut connection).await;
+    if reset.load(Ordering::Relaxed) {
+        reset_on_close(&connection.into_parts().io.into_inner());
+    }
+}
+
+/// A linger of zero makes the close a reset; it is the lingering close that may block, not this.
+#[allow(deprecated)]
+fn reset_on_close(stream: &TcpStream) {
+    let _ = stream.set_linger(Some(Duration::ZERO));
+}
