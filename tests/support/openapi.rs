@@ -1,0 +1,178 @@
+//! Holds recorded traffic against Clerk's OpenAPI document.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use clerk_machine_auth::testing::{Endpoint, RecordedRequest};
+use serde_json::Value;
+
+use super::operation::{Operation, variable};
+
+/// The document, once for all tests; `None` where it is not at hand.
+static CONTRACT: LazyLock<Option<Contract>> = LazyLock::new(|| {
+    let contract = Contract::load();
+    if contract.is_none() {
+        // Written past the test harness, which keeps what passing tests print to itself.
+        let skipped = b"SKIPPED: no OpenAPI document (CLERK_OPENAPI is its path)\n";
+        let _ = std::io::stderr().write_all(skipped);
+    }
+    contract
+});
+
+/// How much of a request is held against the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requests {
+    /// Those that were answered by a success: a test may send nonsense to see it refused.
+    Accepted,
+    /// All of them: a client must never send what the document forbids.
+    All,
+}
+
+/// The document. Without it the test says that this part is skipped, and fails in CI.
+pub(crate) fn contract() -> Option<&'static Contract> {
+    let contract = CONTRACT.as_ref();
+    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(
+        contract.is_some() || !ci,
+        "CI must have the OpenAPI document"
+    );
+    contract
+}
+
+/// Fails with every violation in this traffic.
+pub(crate) fn assert_conforms(requests: &[RecordedRequest], checked: Requests) {
+    let Some(contract) = contract() else { return };
+    let mut report = String::new();
+    for request in requests {
+        for violation in contract.violations(request, checked) {
+            let _ = writeln!(report, "{} {}: {violation}", request.method, request.path);
+        }
+    }
+    assert!(
+        report.is_empty(),
+        "violations of the OpenAPI document:\n{report}"
+    );
+}
+
+/// The operations of the document.
+pub(crate) struct Contract {
+    operations: Vec<Operation>,
+}
+
+impl Contract {
+    fn load() -> Option<Self> {
+        let text = std::fs::read_to_string(document()?).ok()?;
+        let document: Value = yaml_serde::from_str(&text).expect("the document is YAML");
+        let paths = document["paths"]
+            .as_object()
+            .expect("the document has paths");
+        let operations = paths
+            .iter()
+            .flat_map(|(path, methods)| {
+                methods
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(move |m| (path, m))
+            })
+            .map(|(path, (method, operation))| Operation::new(&document, path, method, operation))
+            .collect();
+        Some(Self { operations })
+    }
+
+    /// What is wrong with a request and its answer.
+    pub(crate) fn violations(&self, request: &RecordedRequest, checked: Requests) -> Vec<String> {
+        let Some(response) = &request.response else {
+            return Vec::new();
+        };
+        let path = request.path.strip_prefix("/v1").unwrap_or(&request.path);
+        // The public key set is not in the document of the Backend API; it has the same shape.
+        let path = if request.endpoint == Endpoint::PublicJwks {
+            "/jwks"
+        } else {
+            path
+        };
+        let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
+        let Some(operation) = self.find(&request.method, &segments) else {
+            let known =
+                matches!(response.status, 404 | 405) && request.endpoint == Endpoint::Unknown;
+            return if known {
+                Vec::new()
+            } else {
+                vec!["no such operation".to_owned()]
+            };
+        };
+        let mut found = Vec::new();
+        if checked == Requests::All || (200..300).contains(&response.status) {
+            operation.check_request(request, &segments, &mut found);
+        }
+        if !request.faulted {
+            operation.check_response(
+                request.endpoint,
+                response.status,
+                &response.body,
+                &mut found,
+            );
+        }
+        found
+    }
+
+    /// The operations that no successful request of this traffic asked for.
+    pub(crate) fn undriven(&self, requests: &[RecordedRequest]) -> Vec<String> {
+        let driven = |operation: &Operation| {
+            requests.iter().any(|request| {
+                let path = request.path.strip_prefix("/v1").unwrap_or(&request.path);
+                let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
+                let found = self.find(&request.method, &segments);
+                let success = |status| (200..300).contains(&status);
+                found.is_some_and(|found| std::ptr::eq(found, operation))
+                    && request
+                        .response
+                        .as_ref()
+                        .is_some_and(|response| success(response.status))
+            })
+        };
+        let missing = self
+            .operations
+            .iter()
+            .filter(|operation| !driven(operation));
+        missing
+            .map(|operation| format!("{} {}", operation.method, operation.template.join("/")))
+            .collect()
+    }
+
+    /// The operation of a path; one without variables wins.
+    fn find(&self, method: &str, segments: &[&str]) -> Option<&Operation> {
+        let fits = |operation: &&Operation| {
+            operation.method == method
+                && operation.template.len() == segments.len()
+                && operation
+                    .template
+                    .iter()
+                    .zip(segments)
+                    .all(|(t, s)| variable(t) || t == s)
+        };
+        let variables =
+            |operation: &&Operation| operation.template.iter().filter(|t| variable(t)).count();
+        self.operations.iter().filter(fits).min_by_key(variables)
+    }
+}
+
+/// `CLERK_OPENAPI`, or the one document in the folder beside the repository.
+fn document() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CLERK_OPENAPI") {
+        return Some(path.into());
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()?
+        .join("shared/openapi");
+    let files = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
+    files
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|extension| extension == "yml"))
+}
