@@ -4,7 +4,8 @@ use clerk_machine_auth::testing::{Endpoint, RecordedRequest};
 use serde_json::{Value, json};
 
 use crate::harness::Harness;
-use crate::support::openapi::{Requests, assert_conforms, contract};
+use crate::support::exchange::Exchange;
+use crate::support::openapi::{Requests, assert_conforms, assert_exchanges, contract};
 
 /// Calls each operation once with success.
 async fn drive(h: &Harness) {
@@ -116,31 +117,26 @@ async fn every_operation_conforms() {
 
 /// Changes one recorded exchange and asserts that the validator now objects.
 #[track_caller]
-fn objects(
-    requests: &[RecordedRequest],
-    endpoint: Endpoint,
-    spoil: impl FnOnce(&mut RecordedRequest),
-) {
+fn objects(requests: &[RecordedRequest], endpoint: Endpoint, spoil: impl FnOnce(&mut Exchange)) {
     let Some(contract) = contract() else { return };
     let found = requests.iter().find(|request| request.endpoint == endpoint);
-    let mut request = found.unwrap().clone();
+    let mut exchange = Exchange::recorded(found.unwrap()).unwrap();
     assert_eq!(
-        contract.violations(&request, Requests::All),
+        contract.violations(&exchange, Requests::All),
         Vec::<String>::new()
     );
-    spoil(&mut request);
+    spoil(&mut exchange);
     assert!(
-        !contract.violations(&request, Requests::All).is_empty(),
+        !contract.violations(&exchange, Requests::All).is_empty(),
         "{endpoint:?}"
     );
 }
 
-fn answer(change: impl FnOnce(&mut Value)) -> impl FnOnce(&mut RecordedRequest) {
-    |request| {
-        let response = request.response.as_mut().unwrap();
-        let mut body = response.json();
+fn answer(change: impl FnOnce(&mut Value)) -> impl FnOnce(&mut Exchange) {
+    |exchange| {
+        let mut body = serde_json::from_slice(&exchange.answer).unwrap();
         change(&mut body);
-        response.body = body.to_string().into();
+        exchange.answer = body.to_string().into_bytes();
     }
 }
 
@@ -179,26 +175,39 @@ async fn the_validator_sees_each_breach() {
         Endpoint::GetJwks,
         answer(|body| body["keys"][0]["n"] = Value::Null),
     );
-    objects(&seen, Endpoint::DeleteMachine, |request| {
-        request.response.as_mut().unwrap().status = 204;
+    objects(&seen, Endpoint::DeleteMachine, |exchange| {
+        exchange.status = 204;
     });
-    objects(&seen, Endpoint::CreateM2mToken, |request| {
-        request.body = r#"{"min_remaining_ttl_seconds":"5"}"#.into();
+    objects(&seen, Endpoint::CreateM2mToken, |exchange| {
+        exchange.body = br#"{"min_remaining_ttl_seconds":"5"}"#.to_vec();
     });
-    objects(&seen, Endpoint::RevokeM2mToken, |request| {
-        request.path = "/m2m_tokens/mt_1/revoke".to_owned();
+    objects(&seen, Endpoint::RevokeM2mToken, |exchange| {
+        exchange.path = "/m2m_tokens/mt_1/revoke".to_owned();
     });
-    objects(&seen, Endpoint::ListM2mTokens, |request| {
-        request.query = None;
+    objects(&seen, Endpoint::GetMachine, |exchange| {
+        exchange.path = "/machine/x".to_owned();
     });
-    objects(&seen, Endpoint::ListApiKeys, |request| {
-        request
-            .query
-            .as_mut()
-            .unwrap()
-            .push_str("&include_invalid=1");
+    objects(&seen, Endpoint::ListM2mTokens, |exchange| {
+        exchange.query.clear();
     });
-    objects(&seen, Endpoint::ListMachines, |request| {
-        request.query = Some("limt=1".to_owned());
+    objects(&seen, Endpoint::ListApiKeys, |exchange| {
+        exchange.query += "&include_invalid=1";
     });
+    objects(&seen, Endpoint::ListMachines, |exchange| {
+        exchange.query = "limt=1".to_owned();
+    });
+}
+
+/// Holds the traffic of a stand-alone emulator, saved from its `GET /__emulator/requests`, against
+/// the document.
+#[test]
+#[ignore = "needs EMULATOR_TRAFFIC, the path of saved traffic"]
+fn traffic_recorded_elsewhere_conforms() {
+    let path = std::env::var_os("EMULATOR_TRAFFIC").unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    let traffic: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let exchanges: Vec<_> = traffic.iter().filter_map(Exchange::dumped).collect();
+    assert!(!exchanges.is_empty(), "no traffic proves nothing");
+    println!("{} exchanges held against the document", exchanges.len());
+    assert_exchanges(exchanges.into_iter(), Requests::Accepted);
 }

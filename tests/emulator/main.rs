@@ -1,7 +1,7 @@
 //! The emulator over real HTTP: each operation, each documented error, each fault.
 //!
 //! Every test holds its traffic against Clerk's OpenAPI document when it ends.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../support/mod.rs"]
 mod support;

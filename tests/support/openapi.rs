@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use clerk_machine_auth::testing::{Endpoint, RecordedRequest};
+use clerk_machine_auth::testing::RecordedRequest;
 use serde_json::Value;
 
+use super::exchange::Exchange;
 use super::operation::{Operation, variable};
 
 /// The document, once for all tests; `None` where it is not at hand.
@@ -43,11 +44,16 @@ pub(crate) fn contract() -> Option<&'static Contract> {
 
 /// Fails with every violation in this traffic.
 pub(crate) fn assert_conforms(requests: &[RecordedRequest], checked: Requests) {
+    assert_exchanges(requests.iter().filter_map(Exchange::recorded), checked);
+}
+
+/// Fails with every violation in this traffic, wherever it was recorded.
+pub(crate) fn assert_exchanges(exchanges: impl Iterator<Item = Exchange>, checked: Requests) {
     let Some(contract) = contract() else { return };
     let mut report = String::new();
-    for request in requests {
-        for violation in contract.violations(request, checked) {
-            let _ = writeln!(report, "{} {}: {violation}", request.method, request.path);
+    for exchange in exchanges {
+        for violation in contract.violations(&exchange, checked) {
+            let _ = writeln!(report, "{} {}: {violation}", exchange.method, exchange.path);
         }
     }
     assert!(
@@ -83,75 +89,50 @@ impl Contract {
     }
 
     /// What is wrong with a request and its answer.
-    pub(crate) fn violations(&self, request: &RecordedRequest, checked: Requests) -> Vec<String> {
-        let Some(response) = &request.response else {
-            return Vec::new();
-        };
-        let path = request.path.strip_prefix("/v1").unwrap_or(&request.path);
-        // The public key set is not in the document of the Backend API; it has the same shape.
-        let path = if request.endpoint == Endpoint::PublicJwks {
-            "/jwks"
-        } else {
-            path
-        };
-        let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
-        let Some(operation) = self.find(&request.method, &segments) else {
-            let known =
-                matches!(response.status, 404 | 405) && request.endpoint == Endpoint::Unknown;
-            return if known {
-                Vec::new()
-            } else {
-                vec!["no such operation".to_owned()]
-            };
+    pub(crate) fn violations(&self, exchange: &Exchange, checked: Requests) -> Vec<String> {
+        let all = checked == Requests::All;
+        let Some(operation) = self.find(exchange) else {
+            let refused = !all && matches!(exchange.status, 404 | 405);
+            let unknown = (!refused).then(|| "no such operation".to_owned());
+            return unknown.into_iter().collect();
         };
         let mut found = Vec::new();
-        if checked == Requests::All || (200..300).contains(&response.status) {
-            operation.check_request(request, &segments, &mut found);
+        if all || exchange.succeeded() {
+            operation.check_request(exchange, &mut found);
         }
-        if !request.faulted {
-            operation.check_response(
-                request.endpoint,
-                response.status,
-                &response.body,
-                &mut found,
-            );
+        if !exchange.faulted {
+            operation.check_response(exchange, &mut found);
         }
         found
     }
 
     /// The operations that no successful request of this traffic asked for.
     pub(crate) fn undriven(&self, requests: &[RecordedRequest]) -> Vec<String> {
-        let driven = |operation: &Operation| {
-            requests.iter().any(|request| {
-                let path = request.path.strip_prefix("/v1").unwrap_or(&request.path);
-                let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
-                let found = self.find(&request.method, &segments);
-                let success = |status| (200..300).contains(&status);
-                found.is_some_and(|found| std::ptr::eq(found, operation))
-                    && request
-                        .response
-                        .as_ref()
-                        .is_some_and(|response| success(response.status))
+        let exchanges: Vec<_> = requests.iter().filter_map(Exchange::recorded).collect();
+        let driven = |operation: &&Operation| {
+            let mut succeeded = exchanges.iter().filter(|exchange| exchange.succeeded());
+            succeeded.any(|exchange| {
+                self.find(exchange)
+                    .is_some_and(|found| std::ptr::eq(found, *operation))
             })
         };
         let missing = self
             .operations
             .iter()
             .filter(|operation| !driven(operation));
-        missing
-            .map(|operation| format!("{} {}", operation.method, operation.template.join("/")))
-            .collect()
+        missing.map(Operation::name).collect()
     }
 
     /// The operation of a path; one without variables wins.
-    fn find(&self, method: &str, segments: &[&str]) -> Option<&Operation> {
+    fn find(&self, exchange: &Exchange) -> Option<&Operation> {
+        let segments = exchange.segments();
         let fits = |operation: &&Operation| {
-            operation.method == method
+            operation.method == exchange.method
                 && operation.template.len() == segments.len()
                 && operation
                     .template
                     .iter()
-                    .zip(segments)
+                    .zip(&segments)
                     .all(|(t, s)| variable(t) || t == s)
         };
         let variables =
