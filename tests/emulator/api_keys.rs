@@ -188,6 +188,10 @@ async fn a_list_shows_the_live_keys_of_a_subject() {
     assert_eq!(names("&query=B").await.0, ["two-b"]);
     assert_eq!(names("&type=other").await.1, 0);
     h.get("/api_keys").await.refused(400, "bad_request");
+    for value in ["null", "", "1"] {
+        let path = format!("/api_keys?subject={org}&include_invalid={value}");
+        h.get(&path).await.refused(400, "bad_request");
+    }
     h.get("/api_keys?subject=nobody")
         .await
         .refused(400, "bad_request");

@@ -211,7 +211,10 @@ async fn a_list_shows_the_live_tokens_of_one_machine() {
     assert_eq!(ids(admin, "&limit=1&offset=1").await, (vec![id(2)], 2));
     assert_eq!(ids(admin, "&revoked=true").await.0, [id(3), id(2), id(0)]);
     assert_eq!(ids(admin, "&expired=true&revoked=true").await.1, 4);
-    assert_eq!(ids(admin, "&limit=10.0&offset=null").await.1, 2);
+    assert_eq!(
+        ids(admin, "&limit=10.0&offset=null&revoked=null").await.1,
+        2
+    );
     h.conforms();
 }
 

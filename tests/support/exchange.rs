@@ -50,6 +50,11 @@ impl Exchange {
         (200..300).contains(&self.status)
     }
 
+    /// The decoded parameters of the query.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (String, String)> {
+        url::form_urlencoded::parse(self.query.as_bytes()).into_owned()
+    }
+
     pub(crate) fn segments(&self) -> Vec<&str> {
         self.path.trim_start_matches('/').split('/').collect()
     }

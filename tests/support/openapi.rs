@@ -9,7 +9,7 @@ use clerk_machine_auth::testing::RecordedRequest;
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::operation::{Operation, variable};
+use super::operation::Operation;
 
 /// The document, once for all tests; `None` where it is not at hand.
 static CONTRACT: LazyLock<Option<Contract>> = LazyLock::new(|| {
@@ -100,6 +100,10 @@ impl Contract {
         if all || exchange.succeeded() {
             operation.check_request(exchange, &mut found);
         }
+        if all {
+            // Servers ignore a parameter that they do not know; a client must not rely on it.
+            operation.check_unknown_parameters(exchange, &mut found);
+        }
         if !exchange.faulted {
             operation.check_response(exchange, &mut found);
         }
@@ -123,21 +127,18 @@ impl Contract {
         missing.map(Operation::name).collect()
     }
 
-    /// The operation of a path; one without variables wins.
+    /// The operation of a path. A path without variables hides those with, whatever the method:
+    /// `GET /api_keys/verify` does not read a key named `verify`.
     fn find(&self, exchange: &Exchange) -> Option<&Operation> {
         let segments = exchange.segments();
-        let fits = |operation: &&Operation| {
-            operation.method == exchange.method
-                && operation.template.len() == segments.len()
-                && operation
-                    .template
-                    .iter()
-                    .zip(&segments)
-                    .all(|(t, s)| variable(t) || t == s)
+        let fitting = || {
+            self.operations
+                .iter()
+                .filter(|operation| operation.fits(&segments))
         };
-        let variables =
-            |operation: &&Operation| operation.template.iter().filter(|t| variable(t)).count();
-        self.operations.iter().filter(fits).min_by_key(variables)
+        let least = fitting().map(Operation::variables).min()?;
+        fitting()
+            .find(|operation| operation.variables() == least && operation.method == exchange.method)
     }
 }
 

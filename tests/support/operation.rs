@@ -11,7 +11,7 @@ use super::schema::{coerced, compile};
 /// One operation of the document.
 pub(crate) struct Operation {
     pub(crate) method: String,
-    pub(crate) template: Vec<String>,
+    template: Vec<String>,
     path_parameters: Vec<Parameter>,
     query_parameters: BTreeMap<String, Parameter>,
     body: Option<Validator>,
@@ -25,7 +25,7 @@ struct Parameter {
 }
 
 /// Whether a segment of a path template stands for any text.
-pub(crate) fn variable(segment: &str) -> bool {
+fn variable(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
@@ -76,6 +76,20 @@ impl Operation {
         format!("{} {}", self.method, self.template.join("/"))
     }
 
+    /// Whether a path is one of this operation's.
+    pub(crate) fn fits(&self, segments: &[&str]) -> bool {
+        let same =
+            |(template, segment): (&String, &&str)| variable(template) || template == segment;
+        self.template.len() == segments.len() && self.template.iter().zip(segments).all(same)
+    }
+
+    pub(crate) fn variables(&self) -> usize {
+        self.template
+            .iter()
+            .filter(|segment| variable(segment))
+            .count()
+    }
+
     pub(crate) fn check_request(&self, exchange: &Exchange, found: &mut Vec<String>) {
         let segments = exchange.segments();
         let values = self
@@ -86,7 +100,7 @@ impl Operation {
         for ((name, value), parameter) in values.zip(&self.path_parameters) {
             parameter.check(name, value, found);
         }
-        self.check_query(&exchange.query, found);
+        self.check_query(exchange, found);
         match &self.body {
             Some(validator) if !exchange.body.is_empty() => {
                 self.check_body(validator, &exchange.body, found);
@@ -105,21 +119,24 @@ impl Operation {
         }
     }
 
-    fn check_query(&self, query: &str, found: &mut Vec<String>) {
-        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
-        for (name, value) in &pairs {
-            match self.query_parameters.get(name) {
-                Some(parameter) => parameter.check(name, value, found),
-                None => found.push(format!("unknown query parameter {name}")),
-            }
-        }
+    fn check_query(&self, exchange: &Exchange, found: &mut Vec<String>) {
         for (name, parameter) in &self.query_parameters {
-            if parameter.required && !pairs.iter().any(|(given, _)| given == name) {
+            let mut given = exchange
+                .parameters()
+                .filter(|(given, _)| given == name)
+                .peekable();
+            if parameter.required && given.peek().is_none() {
                 found.push(format!("missing query parameter {name}"));
             }
+            given.for_each(|(_, value)| parameter.check(name, &value, found));
         }
+    }
+
+    pub(crate) fn check_unknown_parameters(&self, exchange: &Exchange, found: &mut Vec<String>) {
+        let unknown = exchange
+            .parameters()
+            .filter(|(name, _)| !self.query_parameters.contains_key(name));
+        found.extend(unknown.map(|(name, _)| format!("unknown query parameter {name}")));
     }
 
     pub(crate) fn check_response(&self, exchange: &Exchange, found: &mut Vec<String>) {

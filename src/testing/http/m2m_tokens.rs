@@ -153,7 +153,10 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     if !shape::word_id(subject, &["mch"]) {
         return Err(Dialect::Tokens.invalid("subject", "Failed regex check"));
     }
-    let (revoked, expired) = (query.flag("revoked")?, query.flag("expired")?);
+    let (revoked, expired) = (
+        query.nullable_flag("revoked")?,
+        query.nullable_flag("expired")?,
+    );
     let page = query.page(100)?;
     match caller {
         Caller::Machine(id) if id != subject => {

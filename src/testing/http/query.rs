@@ -45,12 +45,21 @@ impl Query {
         self.text(name).ok_or_else(|| self.dialect.missing(name))
     }
 
-    /// `true` or `false`; absent, empty and `null` are `false`, as the document's default says.
+    /// `true` or `false`; absent is `false`.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         match self.text(name) {
             Some("true") => Ok(true),
-            None | Some("false" | "" | "null") => Ok(false),
+            None | Some("false") => Ok(false),
             Some(_) => Err(self.dialect.invalid(name, "must be true or false")),
+        }
+    }
+
+    /// A flag that the document declares nullable: empty and `null` are `false` as well.
+    pub(super) fn nullable_flag(&self, name: &str) -> Result<bool, Refusal> {
+        if matches!(self.text(name), Some("" | "null")) {
+            Ok(false)
+        } else {
+            self.flag(name)
         }
     }
 
