@@ -6,10 +6,11 @@
 //!
 //! It prints `NAME=value` lines that a shell can source, then `listening on http://…`, and serves
 //! until it is stopped. `GET /__emulator/requests` returns all requests and answers so far.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clerk_machine_auth::testing::ClerkEmulator;
@@ -17,12 +18,25 @@ use clerk_machine_auth::testing::ClerkEmulator;
 const USAGE: &str = "usage: emulator [--listen ADDRESS:PORT]";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let mut builder = ClerkEmulator::builder().configure(|options| options.serve_log = true);
     if let Some(address) = listen(std::env::args().skip(1))? {
         builder = builder.listen(address);
     }
-    let clerk = builder.start().await?;
+    let clerk = builder
+        .start()
+        .await
+        .map_err(|error| format!("cannot listen: {error}"))?;
     for (name, value) in seed(&clerk) {
         println!("{name}={}", quoted(&value));
     }

@@ -39,7 +39,7 @@ pub struct EmulatorOptions {
     pub jwt_at_verify: JwtAtVerify,
     /// The `cat` header of minted M2M JWTs. Default: the M2M category.
     pub jwt_category: JwtCategory,
-    /// Claim names that a caller may not set. Clerk has an error code for them and publishes no
+    /// Claim names that a caller may not set in a JWT. Clerk has an error code for them and publishes no
     /// list. Default: `iss`, `sub`, `exp`, `nbf`, `iat`, `jti`.
     pub reserved_claims: Vec<String>,
     /// Whether a machine's secret verifies as an API key, since both begin with `ak_`. Unproven.
