@@ -1,5 +1,7 @@
 //! An emulator and a plain HTTP client that talks to it.
 
+use std::time::Duration;
+
 use clerk_machine_auth::testing::{ClerkEmulator, EmulatorBuilder, TestClock};
 use serde_json::Value;
 
@@ -43,10 +45,12 @@ impl Harness {
     /// Starts an emulator with settings of its own, on a stopped clock.
     pub(crate) async fn of(builder: EmulatorBuilder) -> Self {
         let clerk = builder.clock(TestClock::frozen()).start().await.unwrap();
-        Self {
-            clerk,
-            http: reqwest::Client::new(),
-        }
+        // A call that should not hang fails instead of holding the run up.
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Self { clerk, http }
     }
 
     pub(crate) async fn send(
