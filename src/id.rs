@@ -17,7 +17,7 @@ pub struct IdError {
 
 /// Writes one identifier type: all share the same alphabet and differ in their prefix.
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+    ($(#[$doc:meta])* $name:ident, $($prefix:literal)|+) => {
         $(#[$doc])*
         ///
         /// # Security
@@ -35,7 +35,7 @@ macro_rules! id {
             ///
             /// Fails for another prefix, an empty rest, or a byte outside the alphabet.
             pub fn new(id: impl AsRef<str>) -> Result<Self, IdError> {
-                parse(id.as_ref(), $prefix).map(Self)
+                parse(id.as_ref(), &[$($prefix),+]).map(Self)
             }
 
             /// Returns the identifier as text.
@@ -105,17 +105,19 @@ id! {
 }
 
 id! {
-    /// The identifier of an API key (`ak_…`), which is not the key itself.
-    ApiKeyId, "ak_"
+    /// The identifier of an API key (`ak_…`, formerly `api_key_…`), which is not the key itself.
+    ApiKeyId, "ak_" | "api_key_"
 }
 
-fn parse(id: &str, prefix: &'static str) -> Result<Arc<str>, IdError> {
+fn parse(id: &str, prefixes: &[&'static str]) -> Result<Arc<str>, IdError> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    match id.strip_prefix(prefix) {
+    match prefixes.iter().find_map(|prefix| id.strip_prefix(prefix)) {
         Some(rest) if !rest.is_empty() && id.len() <= MAX_LEN && rest.bytes().all(word) => {
             Ok(Arc::from(id))
         }
-        _ => Err(IdError { prefix }),
+        _ => Err(IdError {
+            prefix: prefixes.first().copied().unwrap_or_default(),
+        }),
     }
 }
 
@@ -147,5 +149,7 @@ mod tests {
         }
         assert!(MachineId::new(format!("mch_{}", "a".repeat(125))).is_err());
         assert!(MachineId::new(format!("mch_{}", "a".repeat(124))).is_ok());
+        assert!(ApiKeyId::new("api_key_0a").is_ok() && ApiKeyId::new("ak_0a").is_ok());
+        assert!(ApiKeyId::new("api_0a").is_err());
     }
 }
