@@ -1,0 +1,45 @@
+//! The secret in use: read without a lock, replaced as a whole, watched.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
+
+use super::same;
+use super::watch::SecretWatch;
+use crate::secret::MachineSecretKey;
+
+/// Holds the secret twice: the swap is what requests read, the channel only wakes watchers.
+pub(super) struct Cell {
+    current: ArcSwapOption<MachineSecretKey>,
+    changes: watch::Sender<Option<Arc<MachineSecretKey>>>,
+}
+
+impl Cell {
+    pub(super) fn new(secret: Option<MachineSecretKey>) -> Self {
+        let secret = secret.map(Arc::new);
+        Self {
+            current: ArcSwapOption::new(secret.clone()),
+            changes: watch::Sender::new(secret),
+        }
+    }
+
+    pub(super) fn current(&self) -> Option<Arc<MachineSecretKey>> {
+        self.current.load_full()
+    }
+
+    /// Uses this secret from now on; tells whether it is another one than before.
+    pub(super) fn adopt(&self, secret: MachineSecretKey) -> bool {
+        if self.current().is_some_and(|now| same(&now, &secret)) {
+            return false;
+        }
+        let secret = Some(Arc::new(secret));
+        self.current.store(secret.clone());
+        self.changes.send_replace(secret);
+        true
+    }
+
+    pub(super) fn watch(&self) -> SecretWatch {
+        SecretWatch::new(self.changes.subscribe())
+    }
+}

@@ -1,0 +1,241 @@
+//! The life of a service's own machine secret: loaded, swapped, reloaded, rotated, watched.
+//!
+//! Order within this folder: `source`, `cell`, `watch`, `ticket` ← `managed` ← here ← `rotation`,
+//! `schedule`. Of the admin client only its error is used; the admin client implements `source`.
+//!
+//! # Rules
+//!
+//! 1. Reading the secret ([`MachineSecret::current`]) takes no lock and does no I/O.
+//! 2. At most one read and one rotation of a machine run in a process, and never at the same time,
+//!    so that a slow read cannot bring back the secret from before a rotation.
+//! 3. They run in tasks of their own: a caller who goes away loses no answer.
+//! 4. A rotation reads first. If the secret is not ours any more, another replica has rotated, and
+//!    its secret is adopted instead of rotating again.
+//! 5. Clerk's answer that a secret is wrong leads to at most one read in 30 seconds.
+
+mod cell;
+mod managed;
+mod rotation;
+mod schedule;
+mod source;
+mod ticket;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::cell::Cell;
+use self::managed::{Managed, Reason};
+pub use self::rotation::Rotation;
+pub use self::schedule::RotationHandle;
+pub(crate) use self::source::SecretSource;
+pub use self::watch::SecretWatch;
+use crate::admin::AdminError;
+use crate::clock::Clock;
+use crate::id::MachineId;
+use crate::secret::MachineSecretKey;
+
+/// The machine secret of this service, either fixed or kept fresh; cheap to clone.
+///
+/// A [fixed](Self::fixed) secret is the one that the environment gave. A
+/// [managed](Self::managed) one is fetched through the admin client by machine id, reloaded when
+/// Clerk says that it is wrong, and rotated on request or on a schedule. All clones share one
+/// state, so whoever verifies tokens uses the new secret from the moment it is known.
+///
+/// # Several replicas
+///
+/// Clerk keeps the previous secret valid for `previous_token_ttl`. A replica that did not rotate
+/// takes the new secret up when Clerk refuses the old one, or sooner if it runs
+/// [`rotate_every`](Self::rotate_every) itself. Two replicas that rotate at once both hold a secret
+/// that Clerk knows for that time, and agree at the next read. Give a `previous_token_ttl` of at
+/// least 60 seconds: with less, requests under way may be refused.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{MachineSecret, MachineSecretKey};
+///
+/// let secret = MachineSecret::fixed(MachineSecretKey::new("ak_4f8a")?);
+/// assert_eq!(secret.current().unwrap().expose_secret(), "ak_4f8a");
+/// assert!(!format!("{secret:?}").contains("4f8a"));
+/// # Ok::<(), clerk_machine_auth::SecretError>(())
+/// ```
+#[derive(Clone)]
+pub struct MachineSecret {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cell: Cell,
+    managed: Option<Managed>,
+}
+
+/// What [`MachineSecret::reload`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reload {
+    /// Clerk has another secret than the one in use; it is in use from now on.
+    Changed,
+    /// Clerk has the secret that is in use already.
+    Unchanged,
+    /// The last read was less than 30 seconds ago, so Clerk was not asked.
+    TooSoon,
+}
+
+impl MachineSecret {
+    /// Uses this secret and no other.
+    #[must_use]
+    pub fn fixed(secret: MachineSecretKey) -> Self {
+        let cell = Cell::new(Some(secret));
+        let inner = Arc::new(Inner {
+            cell,
+            managed: None,
+        });
+        Self { inner }
+    }
+
+    pub(crate) fn from_source(
+        source: Arc<dyn SecretSource>,
+        clock: Arc<dyn Clock>,
+        initial: Option<MachineSecretKey>,
+    ) -> Self {
+        let (cell, managed) = (Cell::new(initial), Some(Managed::new(source, clock)));
+        Self {
+            inner: Arc::new(Inner { cell, managed }),
+        }
+    }
+
+    /// Returns the machine whose secret this is; `None` for a fixed secret.
+    #[must_use]
+    pub fn machine_id(&self) -> Option<&MachineId> {
+        Some(self.inner.managed.as_ref()?.machine_id())
+    }
+
+    /// Returns the secret in use; `None` before a managed secret was first loaded.
+    ///
+    /// Takes no lock, so it may be called for every request.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<MachineSecretKey>> {
+        self.inner.cell.current()
+    }
+
+    /// Returns the secret in use, fetched first if need be.
+    ///
+    /// Callers who come at the same time share one fetch.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the secret is not loaded yet and Clerk does not give it. A failure is kept for one
+    /// second, so that waiting requests do not each ask a Clerk that is down.
+    pub async fn load(&self) -> Result<Arc<MachineSecretKey>, AdminError> {
+        if let Some(secret) = self.current() {
+            return Ok(secret);
+        }
+        let outcome = self.read(Reason::Load).await;
+        let why = || outcome.err().or_else(|| self.last_failure());
+        self.current()
+            .ok_or_else(|| why().unwrap_or_else(AdminError::interrupted))
+    }
+
+    /// Asks Clerk for the secret and uses it from now on.
+    ///
+    /// Callers who come at the same time share one read. A fixed secret stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Clerk does not give the secret; the one in use stays.
+    pub async fn reload(&self) -> Result<Reload, AdminError> {
+        self.read(Reason::Reload).await
+    }
+
+    /// Watches for new secrets, for an application that keeps a copy of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn persist(_: &str) {}
+    /// # async fn keep(secret: clerk_machine_auth::MachineSecret) {
+    /// let mut changes = secret.watch();
+    /// while let Some(new) = changes.changed().await {
+    ///     persist(new.expose_secret()).await;
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watch(&self) -> SecretWatch {
+        self.inner.cell.watch()
+    }
+
+    /// Clerk answered that `used` is wrong: tells whether another secret is worth a try.
+    pub(crate) async fn rejected(&self, used: &MachineSecretKey) -> bool {
+        if self.has_other_than(used) {
+            return true;
+        }
+        if let Err(error) = self.reload().await {
+            tracing::warn!(%error, "the machine secret was refused and could not be reloaded");
+        }
+        self.has_other_than(used)
+    }
+
+    fn has_other_than(&self, used: &MachineSecretKey) -> bool {
+        self.current().is_some_and(|now| !same(&now, used))
+    }
+
+    async fn read(&self, reason: Reason) -> Result<Reload, AdminError> {
+        let Some(managed) = &self.inner.managed else {
+            return Ok(Reload::Unchanged);
+        };
+        let inner = Arc::clone(&self.inner);
+        match managed.board_read(reason, || read(inner))? {
+            Some(ticket) => ticket.outcome().await,
+            None => Ok(Reload::TooSoon),
+        }
+    }
+
+    fn last_failure(&self) -> Option<AdminError> {
+        self.inner.managed.as_ref()?.last_failure()
+    }
+}
+
+/// Reads the secret and adopts it, unless a rotation did so while this waited for its turn.
+async fn read(inner: Arc<Inner>) -> Result<Reload, AdminError> {
+    let Some(managed) = &inner.managed else {
+        return Ok(Reload::Unchanged);
+    };
+    let before = inner.cell.current();
+    let _turn = managed.turn().await;
+    let now = inner.cell.current();
+    if now.as_deref().map(MachineSecretKey::expose_secret)
+        != before.as_deref().map(MachineSecretKey::expose_secret)
+    {
+        return Ok(Reload::Changed);
+    }
+    let changed = inner.cell.adopt(managed.source().read().await?);
+    Ok(if changed {
+        Reload::Changed
+    } else {
+        Reload::Unchanged
+    })
+}
+
+fn same(one: &MachineSecretKey, other: &MachineSecretKey) -> bool {
+    one.is(other.expose_secret().as_bytes())
+}
+
+impl From<MachineSecretKey> for MachineSecret {
+    fn from(secret: MachineSecretKey) -> Self {
+        Self::fixed(secret)
+    }
+}
+
+impl fmt::Debug for MachineSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MachineSecret")
+            .field("machine_id", &self.machine_id())
+            .field("current", &self.current())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Rotation on request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::managed::{Boarding, Managed};
+use super::{Inner, MachineSecret, same};
+use crate::admin::AdminError;
+use crate::admin::input;
+
+/// How a rotation came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rotation {
+    /// This process rotated the secret.
+    Rotated,
+    /// Another replica had rotated it; its secret was adopted and none was made.
+    Adopted,
+}
+
+impl MachineSecret {
+    /// Makes Clerk give this machine a new secret, and uses it from now on.
+    ///
+    /// The previous secret stays valid for `previous_token_ttl` (at most 8 hours, in whole
+    /// seconds), which gives other replicas and requests under way the time to follow. Callers who
+    /// come at the same time share one rotation.
+    ///
+    /// A rotation whose answer is lost is never sent again: the secret is read back, and if it has
+    /// changed, it is adopted.
+    ///
+    /// # Errors
+    ///
+    /// Fails without any call for a fixed secret, and for a `previous_token_ttl` of zero, of more
+    /// than 28 800 seconds, or with a fraction of a second. Fails if Clerk cannot be asked or
+    /// refuses; the secret in use stays.
+    pub async fn rotate(&self, previous_token_ttl: Duration) -> Result<Rotation, AdminError> {
+        graceful(previous_token_ttl)?;
+        self.rotate_with(previous_token_ttl).await
+    }
+
+    /// Rotates and ends the previous secret at once, for a secret that has leaked.
+    ///
+    /// Rotates even if another replica has just done so, since its rotation may have left the
+    /// leaked secret valid.
+    ///
+    /// # Errors
+    ///
+    /// As [`rotate`](Self::rotate).
+    ///
+    /// # Security
+    ///
+    /// Requests under way with the previous secret are refused, in this process and in all others,
+    /// until those reload.
+    pub async fn rotate_immediately(&self) -> Result<Rotation, AdminError> {
+        self.rotate_with(Duration::ZERO).await
+    }
+
+    async fn rotate_with(&self, ttl: Duration) -> Result<Rotation, AdminError> {
+        let managed = self.manager()?;
+        loop {
+            let inner = Arc::clone(&self.inner);
+            match managed.board_rotation(ttl, || run(inner, ttl))? {
+                Boarding::Share(ticket) => return ticket.outcome().await,
+                // Its outcome is for those who asked for it.
+                Boarding::After(ticket) => drop(ticket.outcome().await),
+            }
+        }
+    }
+
+    pub(super) fn manager(&self) -> Result<&Managed, AdminError> {
+        let fixed = || AdminError::invalid("machine_secret", "is fixed and cannot be rotated");
+        self.inner.managed.as_ref().ok_or_else(fixed)
+    }
+}
+
+/// Refuses what would end the previous secret under the requests that use it.
+pub(super) fn graceful(previous_token_ttl: Duration) -> Result<(), AdminError> {
+    match input::previous_token_ttl(previous_token_ttl)? {
+        0 => Err(AdminError::invalid(
+            "previous_token_ttl",
+            "is zero, which `rotate_immediately` is for",
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn run(inner: Arc<Inner>, ttl: Duration) -> Result<Rotation, AdminError> {
+    let Some(managed) = &inner.managed else {
+        return Err(AdminError::interrupted());
+    };
+    let _turn = managed.turn().await;
+    let known = inner.cell.current();
+    let read = managed.source().read().await?;
+    let rotated_elsewhere = known.is_some_and(|known| !same(&known, &read));
+    inner.cell.adopt(read.clone());
+    if rotated_elsewhere && !ttl.is_zero() {
+        tracing::info!(machine = %managed.machine_id(), "adopted a machine secret rotated elsewhere");
+        return Ok(Rotation::Adopted);
+    }
+    let new = managed.source().rotate(read, ttl).await?;
+    inner.cell.adopt(new);
+    tracing::info!(machine = %managed.machine_id(), "rotated the machine secret");
+    Ok(Rotation::Rotated)
+}

@@ -1,0 +1,148 @@
+//! Rotation on a schedule, by a task that its handle owns.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::managed::Reason;
+use super::rotation::graceful;
+use super::{MachineSecret, Reload, same};
+use crate::admin::AdminError;
+use crate::random;
+use crate::secret::MachineSecretKey;
+
+/// The shortest pause between two looks at the secret, unless the period itself is shorter.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+
+/// Owns the task of [`MachineSecret::rotate_every`]: dropping it ends the task.
+#[must_use = "the schedule ends when its handle is dropped"]
+pub struct RotationHandle {
+    task: JoinHandle<()>,
+    stop: DropGuard,
+}
+
+impl MachineSecret {
+    /// Rotates every `period`, until the handle is dropped.
+    ///
+    /// The first rotation comes one period from now. Between rotations the secret is read every
+    /// half `previous_token_ttl` (at least a second apart), so that a rotation by another replica is
+    /// taken up while the previous secret still works; it also counts as this replica's, and the
+    /// period begins anew. Periods vary by ±10 % to keep replicas from rotating in step. A rotation
+    /// that fails is logged and tried again at the next look.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a fixed secret, for a period of zero, for a `previous_token_ttl` that
+    /// [`rotate`](Self::rotate) would refuse, and outside a tokio runtime.
+    pub fn rotate_every(
+        &self,
+        period: Duration,
+        previous_token_ttl: Duration,
+    ) -> Result<RotationHandle, AdminError> {
+        self.manager()?;
+        graceful(previous_token_ttl)?;
+        if period.is_zero() {
+            return Err(AdminError::invalid("period", "is zero"));
+        }
+        let runtime = Handle::try_current().map_err(|_| AdminError::interrupted())?;
+        let schedule = Schedule::new(self.clone(), period, previous_token_ttl);
+        let token = CancellationToken::new();
+        let stop = token.clone().drop_guard();
+        let task = runtime.spawn(async move {
+            token.run_until_cancelled(schedule.run()).await;
+        });
+        Ok(RotationHandle { task, stop })
+    }
+}
+
+impl RotationHandle {
+    /// Ends the task and waits until it is gone.
+    ///
+    /// A rotation that has been sent to Clerk is still brought to its end, so that its secret is
+    /// not lost.
+    pub async fn stop(self) {
+        drop(self.stop);
+        // Fails only if the task was killed, and then it is gone too.
+        self.task.await.ok();
+    }
+}
+
+impl fmt::Debug for RotationHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RotationHandle").finish_non_exhaustive()
+    }
+}
+
+struct Schedule {
+    secret: MachineSecret,
+    period: Duration,
+    previous_token_ttl: Duration,
+    seen: Option<Arc<MachineSecretKey>>,
+    due: Instant,
+}
+
+impl Schedule {
+    fn new(secret: MachineSecret, period: Duration, previous_token_ttl: Duration) -> Self {
+        let seen = secret.current();
+        Self {
+            secret,
+            period,
+            previous_token_ttl,
+            seen,
+            due: Instant::now() + vary(period),
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            let until_due = self.due.saturating_duration_since(Instant::now());
+            sleep(until_due.min(self.pause())).await;
+            if let Err(error) = self.tick().await {
+                tracing::warn!(%error, "the machine secret could not be read or rotated");
+                self.due = self.due.max(Instant::now() + self.pause());
+            }
+        }
+    }
+
+    async fn tick(&mut self) -> Result<(), AdminError> {
+        self.start_anew_if_changed();
+        if Instant::now() < self.due {
+            let _: Reload = self.secret.read(Reason::Poll).await?;
+        } else {
+            self.secret.rotate(self.previous_token_ttl).await?;
+            self.due = Instant::now() + vary(self.period);
+        }
+        self.start_anew_if_changed();
+        Ok(())
+    }
+
+    /// Whoever rotated, and however it became known: the next rotation is a period away.
+    fn start_anew_if_changed(&mut self) {
+        let now = self.secret.current();
+        let rotated = match (&self.seen, &now) {
+            (Some(seen), Some(now)) => !same(seen, now),
+            _ => false,
+        };
+        if rotated {
+            self.due = Instant::now() + vary(self.period);
+        }
+        self.seen = now;
+    }
+
+    fn pause(&self) -> Duration {
+        (self.previous_token_ttl / 2)
+            .max(MIN_PAUSE)
+            .min(self.period)
+    }
+}
+
+/// Varies a period by up to a tenth.
+fn vary(period: Duration) -> Duration {
+    let fraction = random::bytes::<2>().map_or(0.5, |b| random::spread(u16::from_be_bytes(b)));
+    period.mul_f64(0.9 + 0.2 * fraction)
+}

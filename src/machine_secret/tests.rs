@@ -1,0 +1,302 @@
+//! The life of a secret against a source in memory; over HTTP it is tested in `tests/`.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+
+use super::*;
+
+/// Clerk's side of one machine.
+#[derive(Debug)]
+struct Source {
+    id: MachineId,
+    generation: AtomicUsize,
+    reads: AtomicUsize,
+    rotations: AtomicUsize,
+    broken: Mutex<bool>,
+    delay: Duration,
+}
+
+#[derive(Debug, Default)]
+struct TestClock(AtomicU64);
+
+impl Clock for TestClock {
+    fn unix_time(&self) -> Duration {
+        self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn key(generation: usize) -> MachineSecretKey {
+    MachineSecretKey::new(format!("ak_canary{generation}")).unwrap()
+}
+
+impl Source {
+    fn new(delay: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            id: MachineId::new("mch_a").unwrap(),
+            generation: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+            rotations: AtomicUsize::new(0),
+            broken: Mutex::new(false),
+            delay,
+        })
+    }
+
+    fn rotate_elsewhere(&self) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn break_down(&self, broken: bool) {
+        *self.broken.lock().unwrap() = broken;
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        (count(&self.reads), count(&self.rotations))
+    }
+
+    fn answer(&self) -> Result<MachineSecretKey, AdminError> {
+        if *self.broken.lock().unwrap() {
+            return Err(AdminError::interrupted());
+        }
+        Ok(key(self.generation.load(Ordering::Relaxed)))
+    }
+}
+
+impl SecretSource for Source {
+    fn machine_id(&self) -> &MachineId {
+        &self.id
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async {
+            tokio::time::sleep(self.delay).await;
+            self.answer()
+        })
+    }
+
+    fn rotate(
+        &self,
+        _: MachineSecretKey,
+        _: Duration,
+    ) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>> {
+        self.rotations.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async {
+            tokio::time::sleep(self.delay).await;
+            self.rotate_elsewhere();
+            self.answer()
+        })
+    }
+}
+
+fn replica(source: &Arc<Source>) -> (MachineSecret, Arc<TestClock>) {
+    let clock = Arc::new(TestClock::default());
+    let source: Arc<dyn SecretSource> = Arc::<Source>::clone(source);
+    let shared: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
+    (MachineSecret::from_source(source, shared, None), clock)
+}
+
+fn current(secret: &MachineSecret) -> String {
+    secret.current().unwrap().expose_secret().to_owned()
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DELAY: Duration = Duration::from_millis(50);
+
+#[tokio::test(start_paused = true)]
+async fn rule_2_ten_concurrent_rotations_make_one() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    let outcomes = join_all((0..10).map(|_| secret.rotate(MINUTE))).await;
+    assert!(outcomes.iter().all(|o| matches!(o, Ok(Rotation::Rotated))));
+    assert_eq!(source.counts(), (1, 1));
+    assert_eq!(current(&secret), "ak_canary1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_2_an_immediate_rotation_never_shares_a_graceful_one() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    let (graceful, immediate) = tokio::join!(secret.rotate(MINUTE), secret.rotate_immediately());
+    assert_eq!(
+        (graceful.unwrap(), immediate.unwrap()),
+        (Rotation::Rotated, Rotation::Rotated)
+    );
+    assert_eq!(source.counts().1, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_2_a_slow_read_never_brings_the_old_secret_back() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    secret.load().await.unwrap();
+    let (rotation, reload) = tokio::join!(secret.rotate(MINUTE), secret.reload());
+    rotation.unwrap();
+    assert_eq!(reload.unwrap(), Reload::Changed);
+    assert_eq!(current(&secret), "ak_canary1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_3_a_caller_who_goes_away_loses_no_rotation() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    let gone = tokio::time::timeout(DELAY / 2, secret.rotate(MINUTE)).await;
+    assert!(gone.is_err());
+    tokio::time::sleep(DELAY * 3).await;
+    assert_eq!(current(&secret), "ak_canary1");
+    // The next one is a rotation of its own, not the outcome of the abandoned one.
+    secret.rotate(MINUTE).await.unwrap();
+    assert_eq!(source.counts().1, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_4_a_rotation_elsewhere_is_adopted() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    secret.load().await.unwrap();
+    source.rotate_elsewhere();
+    assert_eq!(secret.rotate(MINUTE).await.unwrap(), Rotation::Adopted);
+    assert_eq!(source.counts().1, 0);
+    assert_eq!(current(&secret), "ak_canary1");
+    source.rotate_elsewhere();
+    assert_eq!(
+        secret.rotate_immediately().await.unwrap(),
+        Rotation::Rotated
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_5_a_refused_secret_is_reloaded_once_per_cooldown() {
+    let source = Source::new(DELAY);
+    let (secret, clock) = replica(&source);
+    let used = secret.load().await.unwrap();
+    assert_eq!(source.counts().0, 1);
+    // Many requests refused at once share one read, which finds nothing new.
+    let refused = join_all((0..100).map(|_| secret.rejected(&used))).await;
+    assert!(refused.iter().all(|changed| !changed));
+    assert_eq!(source.counts().0, 2);
+    // Within the cooldown nothing is asked.
+    source.rotate_elsewhere();
+    clock.0.store(29, Ordering::Relaxed);
+    assert!(!secret.rejected(&used).await);
+    assert_eq!(secret.reload().await.unwrap(), Reload::TooSoon);
+    assert_eq!(source.counts().0, 2);
+    clock.0.store(30, Ordering::Relaxed);
+    assert!(secret.rejected(&used).await);
+    assert_eq!(source.counts().0, 3);
+    // Whoever still comes with the old one is told at once.
+    assert!(secret.rejected(&used).await);
+    assert_eq!(source.counts().0, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_load_that_fails_is_not_repeated_by_every_request() {
+    let source = Source::new(DELAY);
+    source.break_down(true);
+    let (secret, clock) = replica(&source);
+    let failed = join_all((0..50).map(|_| secret.load())).await;
+    assert!(failed.iter().all(Result::is_err));
+    assert!(secret.load().await.is_err());
+    assert_eq!(source.counts().0, 1);
+    source.break_down(false);
+    clock.0.store(1, Ordering::Relaxed);
+    assert!(secret.load().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_sees_each_new_secret_and_the_end() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    secret.load().await.unwrap();
+    let mut watch = secret.watch();
+    secret.rotate(MINUTE).await.unwrap();
+    let seen = watch.changed().await.unwrap();
+    assert_eq!(seen.expose_secret(), "ak_canary1");
+    drop(secret);
+    assert!(watch.changed().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_rotates_and_ends_with_its_handle() {
+    let source = Source::new(Duration::ZERO);
+    let (secret, _) = replica(&source);
+    let handle = secret.rotate_every(MINUTE * 60, MINUTE).unwrap();
+    tokio::time::sleep(MINUTE * 61 * 5).await;
+    let rotations = source.counts().1;
+    assert!((4..=5).contains(&rotations), "{rotations} in five hours");
+    drop(handle);
+    tokio::time::sleep(MINUTE).await;
+    let before = source.counts();
+    tokio::time::sleep(MINUTE * 60 * 10).await;
+    assert_eq!(source.counts(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_on_a_schedule_rotate_once_a_period_and_agree() {
+    let source = Source::new(DELAY);
+    let replicas = [replica(&source).0, replica(&source).0, replica(&source).0];
+    for secret in &replicas {
+        secret.load().await.unwrap();
+    }
+    let _handles: Vec<_> = replicas
+        .iter()
+        .map(|secret| secret.rotate_every(MINUTE * 60, MINUTE).unwrap())
+        .collect();
+    tokio::time::sleep(MINUTE * 60 * 10).await;
+    tokio::time::sleep(MINUTE).await;
+    let rotations = source.counts().1;
+    // Periods vary by a tenth, and the shortest of three wins; now and then two come together.
+    assert!((9..=14).contains(&rotations), "{rotations} in ten hours");
+    let secrets: Vec<_> = replicas.iter().map(current).collect();
+    assert!(secrets.iter().all(|s| *s == secrets[0]), "{secrets:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_survives_an_outage() {
+    let source = Source::new(Duration::ZERO);
+    let (secret, _) = replica(&source);
+    let _handle = secret.rotate_every(MINUTE * 10, MINUTE).unwrap();
+    source.break_down(true);
+    tokio::time::sleep(MINUTE * 30).await;
+    let (reads, _) = source.counts();
+    assert!((30..=70).contains(&reads), "{reads} reads in half an hour");
+    source.break_down(false);
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(source.counts().1, 1);
+}
+
+#[tokio::test]
+async fn what_would_end_the_secret_in_use_is_refused() {
+    let fixed = MachineSecret::fixed(key(0));
+    let field = |error: AdminError| error.field();
+    assert_eq!(
+        field(fixed.rotate(MINUTE).await.unwrap_err()),
+        Some("machine_secret")
+    );
+    assert_eq!(fixed.reload().await.unwrap(), Reload::Unchanged);
+    assert!(!fixed.rejected(&key(0)).await);
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    for ttl in [Duration::ZERO, Duration::from_secs(28_801), DELAY] {
+        let refused = secret.rotate(ttl).await.unwrap_err();
+        assert_eq!(field(refused), Some("previous_token_ttl"));
+        assert!(secret.rotate_every(MINUTE, ttl).is_err());
+    }
+    assert!(secret.rotate_every(Duration::ZERO, MINUTE).is_err());
+    assert_eq!(source.counts(), (0, 0));
+}
+
+#[tokio::test]
+async fn rule_19_debug_shows_no_secret() {
+    let (secret, _) = replica(&Source::new(Duration::ZERO));
+    secret.load().await.unwrap();
+    let shown = format!("{secret:?} {:?} {:?}", secret.watch(), secret.current());
+    assert!(!shown.contains("canary"), "{shown}");
+}
