@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports, private_interfaces)]
 
+pub mod admin;
 mod cache;
 mod challenge;
 mod clock;
@@ -12,6 +13,7 @@ mod id;
 mod identity;
 mod jwt;
 mod keys;
+mod machine_secret;
 mod random;
 mod scope;
 mod secret;
@@ -22,10 +24,12 @@ mod transport;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use self::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
 pub use self::clock::{Clock, SystemClock};
 pub use self::error::{AuthError, AuthErrorKind};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
 pub use self::identity::{ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat};
+pub use self::machine_secret::{MachineSecret, Reload, Rotation, RotationHandle, SecretWatch};
 pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{MachineSecretKey, SecretError, SecretKey};
 pub use self::token::{ParseTokenTypeError, TokenType};

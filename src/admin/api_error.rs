@@ -1,0 +1,241 @@
+//! A refusal by Clerk: its status, its error list, and where to look it up.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::transport::Answer;
+
+/// What Clerk answered instead of a result.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{AdminError, ApiError};
+///
+/// fn describe(error: &AdminError) -> &'static str {
+///     match error.api() {
+///         Some(api) if api.is_not_found() => "no such machine",
+///         Some(api) if api.is_rate_limited() => "later",
+///         _ => "something else",
+///     }
+/// }
+/// # let _ = describe;
+/// ```
+///
+/// # Security
+///
+/// Secrets that the request carried are cut out of the texts, should Clerk ever echo one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The errors that the answer lists; empty if its body could not be read.
+    pub errors: Vec<ErrorDetail>,
+    /// Clerk's trace identifier (else the `cf-ray` of the edge), to quote to Clerk's support.
+    pub trace_id: Option<String>,
+    /// How long Clerk asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// One entry of Clerk's error list.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ErrorDetail {
+    /// A stable word for programs, such as `resource_not_found`.
+    pub code: String,
+    /// A short text for people.
+    pub message: String,
+    /// A longer text for people.
+    pub long_message: Option<String>,
+    /// Further facts, such as the name of the parameter that was refused.
+    pub meta: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    errors: Vec<ErrorDetail>,
+    clerk_trace_id: Option<String>,
+}
+
+impl ApiError {
+    /// Reads a refusal; `secrets` are the ones that the request carried.
+    pub(super) fn read(answer: &Answer, secrets: &[&str]) -> Self {
+        let mut value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        scrub(&mut value, secrets);
+        let body: Body = serde_json::from_value(value).unwrap_or_default();
+        let cf_ray = || answer.header_text("cf-ray").map(str::to_owned);
+        Self {
+            status: answer.status,
+            errors: body.errors,
+            trace_id: body.clerk_trace_id.or_else(cf_ray),
+            retry_after: answer.retry_after(),
+        }
+    }
+
+    /// Tells whether one of the errors has this code.
+    #[must_use]
+    pub fn has_code(&self, code: &str) -> bool {
+        self.errors.iter().any(|error| error.code == code)
+    }
+
+    /// Tells whether the object does not exist (404).
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
+    /// Tells whether too many calls were made (429); see `retry_after`.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    /// Tells whether the secret of the call was not taken (401).
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// Tells whether the secret of the call may not do this (403).
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.status == StatusCode::FORBIDDEN
+    }
+
+    /// Tells whether the call clashes with what exists (409), a name or a scope for instance.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
+    }
+
+    /// Tells whether the subject has a key of this name already.
+    ///
+    /// A revoked key keeps its name; a deleted one frees it.
+    #[must_use]
+    pub fn is_name_conflict(&self) -> bool {
+        self.is_conflict() && self.has_code("token_creation_conflict")
+    }
+
+    /// Tells whether Clerk refused the input (400 or 422).
+    #[must_use]
+    pub fn is_invalid_input(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY
+        )
+    }
+
+    /// Tells whether the plan's free quota is used up.
+    #[must_use]
+    pub fn is_quota_exceeded(&self) -> bool {
+        self.has_code("token_quota_exceeded") || self.has_code("quota_exceeded")
+    }
+
+    /// Tells whether Clerk itself failed (5xx).
+    #[must_use]
+    pub fn is_server_error(&self) -> bool {
+        self.status.is_server_error()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clerk answered {}", self.status)?;
+        for (index, error) in self.errors.iter().enumerate() {
+            let separator = if index == 0 { ": " } else { "; " };
+            write!(f, "{separator}{} ({})", error.code, error.text())?;
+        }
+        match &self.trace_id {
+            Some(trace) => write!(f, " [trace {trace}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ErrorDetail {
+    fn text(&self) -> &str {
+        self.long_message.as_deref().unwrap_or(&self.message)
+    }
+}
+
+/// Cuts the secrets of a request out of every text of its answer.
+fn scrub(value: &mut Value, secrets: &[&str]) {
+    match value {
+        Value::String(text) => {
+            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "[redacted]");
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, secrets)),
+        Value::Object(fields) => fields.values_mut().for_each(|item| scrub(item, secrets)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+
+    fn read(status: u16, body: &str, ray: Option<&str>) -> ApiError {
+        let headers = ray.map(|ray| ("cf-ray".parse().unwrap(), ray.parse().unwrap()));
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::from_iter(headers),
+            body: body.to_owned().into(),
+        };
+        ApiError::read(&answer, &["mt_canary"])
+    }
+
+    #[test]
+    fn the_trace_id_is_the_bodys_else_cf_ray() {
+        let body = r#"{"errors":[],"clerk_trace_id":"abc"}"#;
+        assert_eq!(
+            read(400, body, Some("ray")).trace_id.as_deref(),
+            Some("abc")
+        );
+        assert_eq!(
+            read(400, "{}", Some("ray")).trace_id.as_deref(),
+            Some("ray")
+        );
+        assert_eq!(read(500, "<html>", None).trace_id, None);
+    }
+
+    #[test]
+    fn an_answer_of_any_shape_is_still_an_error_with_its_status() {
+        for body in ["", "{}", "[]", "null", "<html>", r#"{"errors":{}}"#] {
+            let error = read(404, body, None);
+            assert!(error.is_not_found(), "{body}");
+            assert!(error.errors.is_empty(), "{body}");
+        }
+        let partial = read(422, r#"{"errors":[{"code":"form_param_missing"}]}"#, None);
+        assert!(partial.has_code("form_param_missing"));
+        assert!(partial.is_invalid_input());
+    }
+
+    #[test]
+    fn rule_19_an_echoed_secret_is_cut_out() {
+        let body = r#"{"errors":[{"code":"bad_request","message":"no m\u0074_canary!",
+            "long_message":"mt_canary","meta":{"param":["mt_canary"]}}]}"#;
+        let error = read(400, body, None);
+        assert!(!format!("{error:?} {error}").contains("mt_canary"));
+        assert_eq!(error.errors[0].message, "no [redacted]!");
+    }
+
+    #[test]
+    fn only_the_documented_code_is_a_name_conflict() {
+        let body = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":""}}]}}"#);
+        assert!(read(409, &body("token_creation_conflict"), None).is_name_conflict());
+        assert!(!read(409, &body("conflict"), None).is_name_conflict());
+        assert!(!read(400, &body("token_creation_conflict"), None).is_name_conflict());
+    }
+}

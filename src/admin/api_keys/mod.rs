@@ -1,0 +1,136 @@
+//! API keys of users and organizations.
+
+mod create;
+mod list;
+mod model;
+mod revoke;
+mod update;
+
+use http::Method;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use self::create::CreateApiKey;
+pub use self::list::ListApiKeys;
+pub use self::model::{ApiKeyInfo, CreatedApiKey};
+pub use self::revoke::RevokeApiKey;
+pub use self::update::UpdateApiKey;
+use super::client::AdminClient;
+use super::error::AdminError;
+use super::input;
+use super::token_secret::TokenSecret;
+use super::wire::Gone;
+use crate::id::ApiKeyId;
+
+const API_KEYS: &str = "api_keys";
+
+/// The calls on API keys; all need the instance secret.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run(client: clerk_machine_auth::AdminClient) -> Result<(), clerk_machine_auth::AdminError> {
+/// let created = client
+///     .api_keys()
+///     .create("nightly export", "user_2xhFjEI5X2qWRvtV13BzSj8H6Dk")
+///     .scopes(["reports:read"])
+///     .send()
+///     .await?;
+/// let verified = client.api_keys().verify(created.secret.expose_secret()).await?;
+/// assert_eq!(verified.scopes, ["reports:read"]);
+/// client.api_keys().revoke(&created.info.id).send().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct ApiKeys<'a> {
+    client: &'a AdminClient,
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    #[serde(deserialize_with = "super::wire::token_secret")]
+    secret: TokenSecret,
+}
+
+impl<'a> ApiKeys<'a> {
+    pub(super) const fn new(client: &'a AdminClient) -> Self {
+        Self { client }
+    }
+
+    /// Creates a key of this name (at least three characters) for a user (`user_…`), an
+    /// organization (`org_…`), a machine (`mch_…`) or a SCIM directory (`scim_…`).
+    pub fn create(self, name: impl Into<String>, subject: impl Into<String>) -> CreateApiKey {
+        CreateApiKey::new(self.client, name.into(), subject.into())
+    }
+
+    /// Lists the keys of a subject.
+    pub fn list(self, subject: impl AsRef<str>) -> ListApiKeys {
+        ListApiKeys::new(self.client, subject.as_ref())
+    }
+
+    /// Gets what Clerk keeps of a key.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    pub async fn get(self, id: &ApiKeyId) -> Result<ApiKeyInfo, AdminError> {
+        let call = self.client.read(Method::GET, &[API_KEYS, id.as_str()]);
+        call.send(self.client).await
+    }
+
+    /// Changes a key; what is not set stays.
+    ///
+    /// What the verifier knows of the key is forgotten at once.
+    pub fn update(self, id: &ApiKeyId) -> UpdateApiKey {
+        UpdateApiKey::new(self.client, id)
+    }
+
+    /// Deletes a key and frees its name.
+    ///
+    /// What the verifier knows of the key is forgotten at once.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    pub async fn delete(self, id: &ApiKeyId) -> Result<(), AdminError> {
+        let eviction = self.client.evict_id(id.as_str());
+        let call = self.client.write(Method::DELETE, &[API_KEYS, id.as_str()]);
+        eviction.after(call.send(self.client).await).map(Gone::into)
+    }
+
+    /// Revokes a key, which keeps its name.
+    ///
+    /// What the verifier knows of the key is forgotten at once.
+    pub fn revoke(self, id: &ApiKeyId) -> RevokeApiKey {
+        RevokeApiKey::new(self.client, id)
+    }
+
+    /// Gets the key itself.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    pub async fn get_secret(self, id: &ApiKeyId) -> Result<TokenSecret, AdminError> {
+        let path = [API_KEYS, id.as_str(), "secret"];
+        let call = self.client.read(Method::GET, &path);
+        call.send(self.client).await.map(|Secret { secret }| secret)
+    }
+
+    /// Has Clerk verify a key; each verification is billed.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] for a key that Clerk does not know.
+    ///
+    /// # Security
+    ///
+    /// An answer is not yet a verdict: check [`ApiKeyInfo::is_active`], the type and the subject.
+    /// For requests that come in use [`Authenticator`](crate::Authenticator), which does.
+    pub async fn verify(self, secret: &str) -> Result<ApiKeyInfo, AdminError> {
+        let secret = SecretString::from(secret);
+        input::token("secret", &secret)?;
+        let call = self.client.read(Method::POST, &[API_KEYS, "verify"]);
+        call.token("secret", &secret)?.send(self.client).await
+    }
+}

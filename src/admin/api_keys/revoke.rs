@@ -1,0 +1,52 @@
+//! Revoking an API key.
+
+use http::Method;
+
+use super::model::ApiKeyInfo;
+use crate::admin::client::AdminClient;
+use crate::admin::error::AdminError;
+use crate::admin::wire::Revocation;
+use crate::id::ApiKeyId;
+
+/// A request to revoke a key; see [`ApiKeys::revoke`](super::ApiKeys::revoke).
+#[derive(Debug, Clone)]
+#[must_use = "nothing is sent before `send` is called"]
+pub struct RevokeApiKey {
+    client: AdminClient,
+    id: ApiKeyId,
+    revocation: Revocation,
+}
+
+impl RevokeApiKey {
+    pub(super) fn new(client: &AdminClient, id: &ApiKeyId) -> Self {
+        Self {
+            client: client.clone(),
+            id: id.clone(),
+            revocation: Revocation::default(),
+        }
+    }
+
+    /// Says why, for whoever reads the list later.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.revocation.revocation_reason = Some(reason.into());
+        self
+    }
+
+    /// Revokes the key.
+    ///
+    /// The verifier of this process forgets it at once, even if the answer is lost. Other processes
+    /// keep their verdict until it is no longer fresh.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    pub async fn send(self) -> Result<ApiKeyInfo, AdminError> {
+        let eviction = self.client.evict_id(self.id.as_str());
+        let path = [super::API_KEYS, self.id.as_str(), "revoke"];
+        let call = self
+            .client
+            .write(Method::POST, &path)
+            .json(&self.revocation)?;
+        eviction.after(call.send(&self.client).await)
+    }
+}

@@ -1,0 +1,115 @@
+//! Changing an API key.
+
+use std::time::Duration;
+
+use http::Method;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::model::ApiKeyInfo;
+use crate::admin::client::AdminClient;
+use crate::admin::error::AdminError;
+use crate::admin::input::{self, Lifetime, SUBJECTS};
+use crate::id::ApiKeyId;
+
+/// A request to change a key; see [`ApiKeys::update`](super::ApiKeys::update).
+///
+/// A key's name cannot be changed.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is sent before `send` is called"]
+pub struct UpdateApiKey {
+    client: AdminClient,
+    id: ApiKeyId,
+    body: Body,
+    claims: Option<Result<Value, AdminError>>,
+    lifetime: Lifetime,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<String>>,
+    /// `Some(None)` takes the description away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_until_expiration: Option<Value>,
+}
+
+impl UpdateApiKey {
+    pub(super) fn new(client: &AdminClient, id: &ApiKeyId) -> Self {
+        Self {
+            client: client.clone(),
+            id: id.clone(),
+            body: Body::default(),
+            claims: None,
+            lifetime: Lifetime::Default,
+        }
+    }
+
+    /// Sets other claims; `()` takes them away.
+    pub fn claims(mut self, claims: impl Serialize) -> Self {
+        self.claims = Some(input::claims(claims));
+        self
+    }
+
+    /// Sets what the key may do, in place of what it could do before.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.body.scopes = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets another description (at most 255 characters); `None` takes it away.
+    pub fn description(mut self, text: Option<String>) -> Self {
+        self.body.description = Some(text);
+        self
+    }
+
+    /// Gives the key to another subject.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.body.subject = Some(subject.into());
+        self
+    }
+
+    /// Lets the key expire this long from now.
+    pub const fn expires_in(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Lifetime::Of(lifetime);
+        self
+    }
+
+    /// Takes the key's expiry away.
+    pub const fn without_expiry(mut self) -> Self {
+        self.lifetime = Lifetime::Unlimited;
+        self
+    }
+
+    /// Changes the key; the verifier of this process forgets it at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails without a call for a subject, description or lifetime out of bounds, and as every call
+    /// may; [`AdminError::is_not_found`] if there is no such key.
+    pub async fn send(mut self) -> Result<ApiKeyInfo, AdminError> {
+        self.body.claims = self.claims.take().transpose()?;
+        self.body.seconds_until_expiration = self.lifetime.seconds()?;
+        self.body.check()?;
+        let eviction = self.client.evict_id(self.id.as_str());
+        let path = [super::API_KEYS, self.id.as_str()];
+        let call = self.client.write(Method::PATCH, &path).json(&self.body)?;
+        eviction.after(call.send(&self.client).await)
+    }
+}
+
+impl Body {
+    fn check(&self) -> Result<(), AdminError> {
+        let description = self.description.as_ref().and_then(Option::as_deref);
+        input::optional(description, input::description)?;
+        let subject = |id: &str| input::key_subject("subject", id, &SUBJECTS);
+        input::optional(self.subject.as_deref(), subject)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! Everything that can go wrong with a call of the admin client, in one cheap type.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::api_error::ApiError;
+use crate::transport::{TransportError, TransportErrorKind};
+
+/// Why a call of the admin client brought no result; cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{AdminClient, AdminErrorKind, SecretKey};
+///
+/// # tokio_test(async {
+/// let client = AdminClient::builder()
+///     .secret_key(SecretKey::new("sk_test_4f8a")?)
+///     .build()?;
+/// // Refused here, before any call, with the field named.
+/// let error = client.machines().create("").send().await.unwrap_err();
+/// assert_eq!(error.kind(), AdminErrorKind::InvalidInput);
+/// assert_eq!(error.field(), Some("name"));
+/// # Ok(())
+/// # });
+/// # fn tokio_test(f: impl Future<Output = Result<(), Box<dyn std::error::Error>>>) {
+/// #     tokio::runtime::Runtime::new().unwrap().block_on(f).unwrap();
+/// # }
+/// ```
+///
+/// # Security
+///
+/// Neither `Debug` nor `Display` nor any source shows a secret, a token, or a URL.
+#[derive(Clone)]
+pub struct AdminError(Arc<Cause>);
+
+/// The classes of [`AdminError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AdminErrorKind {
+    /// Clerk answered with an error; see [`AdminError::api`].
+    Api,
+    /// No answer came: no connection, a deadline, a broken or oversized answer.
+    Transport,
+    /// The input would be refused by Clerk, so no call was made; see [`AdminError::field`].
+    InvalidInput,
+    /// Clerk answered with success, but not in a form that this crate can read.
+    Decode,
+    /// The client holds no secret that may make this call.
+    MissingSecret,
+    /// The task that made the call ended early, as when a runtime shuts down.
+    Interrupted,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("{0}")]
+    Api(ApiError),
+    #[error("Clerk could not be reached: {0}")]
+    Transport(#[source] TransportError),
+    #[error("`{field}` {reason}")]
+    InvalidInput {
+        field: &'static str,
+        reason: &'static str,
+    },
+    #[error("the answer is not of the documented form ({category} error, column {column})")]
+    Decode {
+        category: &'static str,
+        column: usize,
+    },
+    #[error("this call needs {0}, which the client does not hold")]
+    MissingSecret(&'static str),
+    #[error("the task that made the call ended before its answer")]
+    Interrupted,
+}
+
+impl AdminError {
+    pub(super) fn api_error(error: ApiError) -> Self {
+        Cause::Api(error).into()
+    }
+
+    pub(crate) fn invalid(field: &'static str, reason: &'static str) -> Self {
+        Cause::InvalidInput { field, reason }.into()
+    }
+
+    pub(super) fn missing_secret(which: &'static str) -> Self {
+        Cause::MissingSecret(which).into()
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Cause::Interrupted.into()
+    }
+
+    /// Returns the class of this error.
+    #[must_use]
+    pub fn kind(&self) -> AdminErrorKind {
+        match &*self.0 {
+            Cause::Api(_) => AdminErrorKind::Api,
+            Cause::Transport(_) => AdminErrorKind::Transport,
+            Cause::InvalidInput { .. } => AdminErrorKind::InvalidInput,
+            Cause::Decode { .. } => AdminErrorKind::Decode,
+            Cause::MissingSecret(_) => AdminErrorKind::MissingSecret,
+            Cause::Interrupted => AdminErrorKind::Interrupted,
+        }
+    }
+
+    /// Returns what Clerk answered, if it answered with an error.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match &*self.0 {
+            Cause::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the field that was refused before any call.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static str> {
+        match &*self.0 {
+            Cause::InvalidInput { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+
+    /// Returns how long Clerk asks to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.api()?.retry_after
+    }
+
+    /// Tells whether Clerk says that the object does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.api().is_some_and(ApiError::is_not_found)
+    }
+
+    /// Tells whether Clerk says that too many calls were made.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.api().is_some_and(ApiError::is_rate_limited)
+    }
+
+    /// Tells whether Clerk did not take the secret of the call.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.api().is_some_and(ApiError::is_unauthorized)
+    }
+
+    /// Tells whether the subject has a key of this name already.
+    #[must_use]
+    pub fn is_name_conflict(&self) -> bool {
+        self.api().is_some_and(ApiError::is_name_conflict)
+    }
+
+    /// Tells whether the call may have taken effect all the same.
+    ///
+    /// True where the request may have arrived but its answer is lost, unreadable, or a failure of
+    /// Clerk itself. Before repeating a call that creates something, look whether it is there.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        match &*self.0 {
+            Cause::Api(error) => error.is_server_error(),
+            Cause::Transport(error) => !matches!(
+                error.kind,
+                TransportErrorKind::Connect | TransportErrorKind::Request
+            ),
+            Cause::Decode { .. } | Cause::Interrupted => true,
+            Cause::InvalidInput { .. } | Cause::MissingSecret(_) => false,
+        }
+    }
+}
+
+impl fmt::Debug for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for AdminError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<Cause> for AdminError {
+    fn from(cause: Cause) -> Self {
+        Self(Arc::new(cause))
+    }
+}
+
+impl From<TransportError> for AdminError {
+    fn from(error: TransportError) -> Self {
+        Cause::Transport(error).into()
+    }
+}
+
+/// Keeps where the answer was wrong, not what stood there: serde quotes the value it did not
+/// expect, and that value may be a secret.
+impl From<serde_json::Error> for AdminError {
+    fn from(error: serde_json::Error) -> Self {
+        let category = match error.classify() {
+            serde_json::error::Category::Data => "data",
+            serde_json::error::Category::Eof => "end of file",
+            serde_json::error::Category::Io | serde_json::error::Category::Syntax => "syntax",
+        };
+        let column = error.column();
+        Cause::Decode { category, column }.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_19_a_decode_error_never_quotes_the_answer() {
+        let error = serde_json::from_str::<u64>(r#""ak_canary""#).unwrap_err();
+        assert!(error.to_string().contains("ak_canary"));
+        let error = AdminError::from(error);
+        assert!(!format!("{error:?} {error}").contains("canary"));
+        assert_eq!(error.kind(), AdminErrorKind::Decode);
+        assert!(error.is_outcome_unknown());
+    }
+
+    #[test]
+    fn an_invalid_input_names_its_field_and_had_no_effect() {
+        let error = AdminError::invalid("name", "is empty");
+        assert_eq!(error.to_string(), "`name` is empty");
+        assert_eq!(error.field(), Some("name"));
+        assert!(!error.is_outcome_unknown());
+    }
+}

@@ -1,0 +1,104 @@
+//! Machine-to-machine tokens: created, listed, revoked, verified.
+
+mod create;
+mod list;
+mod model;
+mod revoke;
+mod verify;
+
+pub use self::create::{CreateM2mToken, M2mTokenFormat};
+pub use self::list::ListM2mTokens;
+pub use self::model::{CreatedM2mToken, M2mTokenInfo};
+pub use self::revoke::RevokeM2mToken;
+pub use self::verify::VerifyM2mToken;
+use super::client::AdminClient;
+use crate::id::{M2mTokenId, MachineId};
+
+const M2M_TOKENS: &str = "m2m_tokens";
+
+/// The calls on M2M tokens.
+///
+/// Which secret is used, where the client holds both: the machine secret to create and to verify
+/// (Clerk then checks that the token may reach the machine), the instance secret to list and to
+/// revoke (it reaches every machine's tokens). Each request can be told otherwise.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run(client: clerk_machine_auth::AdminClient) -> Result<(), clerk_machine_auth::AdminError> {
+/// use std::time::Duration;
+///
+/// let created = client
+///     .m2m_tokens()
+///     .create()
+///     .expires_in(Duration::from_secs(600))
+///     .send()
+///     .await?;
+/// let verified = client
+///     .m2m_tokens()
+///     .verify(created.token.expose_secret())
+///     .with_instance_secret()
+///     .send()
+///     .await?;
+/// assert_eq!(verified.id, created.info.id);
+/// client.m2m_tokens().revoke(&verified.id).reason("no longer used").send().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct M2mTokens<'a> {
+    client: &'a AdminClient,
+}
+
+impl<'a> M2mTokens<'a> {
+    pub(super) const fn new(client: &'a AdminClient) -> Self {
+        Self { client }
+    }
+
+    /// Creates a token of the machine whose secret is used.
+    pub fn create(self) -> CreateM2mToken {
+        CreateM2mToken::new(self.client)
+    }
+
+    /// Lists the opaque tokens of a machine; JWTs are not stored by Clerk.
+    pub fn list(self, subject: &MachineId) -> ListM2mTokens {
+        ListM2mTokens::new(self.client, subject)
+    }
+
+    /// Revokes an opaque token; a JWT cannot be revoked.
+    ///
+    /// What the verifier knows of the token is forgotten at once.
+    pub fn revoke(self, id: &M2mTokenId) -> RevokeM2mToken {
+        RevokeM2mToken::new(self.client, id)
+    }
+
+    /// Has Clerk verify a token; each verification of an opaque token is billed.
+    pub fn verify(self, token: &str) -> VerifyM2mToken {
+        VerifyM2mToken::new(self.client, token)
+    }
+}
+
+/// Writes the methods that choose the secret of one request.
+macro_rules! secret_methods {
+    () => {
+        /// Uses this machine secret for this request.
+        pub fn with_machine_secret(mut self, secret: MachineSecretKey) -> Self {
+            self.needs = Needs::Given(secret);
+            self
+        }
+
+        /// Uses the client's own machine secret for this request.
+        pub fn with_own_machine_secret(mut self) -> Self {
+            self.needs = Needs::Machine;
+            self
+        }
+
+        /// Uses the instance secret for this request.
+        pub fn with_instance_secret(mut self) -> Self {
+            self.needs = Needs::Instance;
+            self
+        }
+    };
+}
+
+use secret_methods;

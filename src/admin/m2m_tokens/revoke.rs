@@ -1,0 +1,59 @@
+//! Revoking an M2M token.
+
+use http::Method;
+
+use super::model::M2mTokenInfo;
+use super::{M2M_TOKENS, secret_methods};
+use crate::admin::client::AdminClient;
+use crate::admin::credential::Needs;
+use crate::admin::error::AdminError;
+use crate::admin::wire::Revocation;
+use crate::id::M2mTokenId;
+use crate::secret::MachineSecretKey;
+
+/// A request to revoke a token; see [`M2mTokens::revoke`](super::M2mTokens::revoke).
+#[derive(Debug, Clone)]
+#[must_use = "nothing is sent before `send` is called"]
+pub struct RevokeM2mToken {
+    client: AdminClient,
+    needs: Needs,
+    id: M2mTokenId,
+    revocation: Revocation,
+}
+
+impl RevokeM2mToken {
+    pub(super) fn new(client: &AdminClient, id: &M2mTokenId) -> Self {
+        Self {
+            client: client.clone(),
+            needs: Needs::InstanceElseMachine,
+            id: id.clone(),
+            revocation: Revocation::default(),
+        }
+    }
+
+    /// Says why, for whoever reads the list later.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.revocation.revocation_reason = Some(reason.into());
+        self
+    }
+
+    secret_methods!();
+
+    /// Revokes the token.
+    ///
+    /// The verifier of this process forgets it at once, even if the answer is lost. Other processes
+    /// keep their verdict until it is no longer fresh.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such token.
+    pub async fn send(self) -> Result<M2mTokenInfo, AdminError> {
+        let eviction = self.client.evict_id(self.id.as_str());
+        let path = [M2M_TOKENS, self.id.as_str(), "revoke"];
+        let call = self
+            .client
+            .write(Method::POST, &path)
+            .json(&self.revocation)?;
+        eviction.after(call.needs(self.needs).send(&self.client).await)
+    }
+}

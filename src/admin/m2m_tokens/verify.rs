@@ -1,0 +1,52 @@
+//! Verifying an M2M token at Clerk.
+
+use http::Method;
+use secrecy::SecretString;
+
+use super::model::M2mTokenInfo;
+use super::{M2M_TOKENS, secret_methods};
+use crate::admin::client::AdminClient;
+use crate::admin::credential::Needs;
+use crate::admin::error::AdminError;
+use crate::admin::input;
+use crate::secret::MachineSecretKey;
+
+/// A request to verify a token; see [`M2mTokens::verify`](super::M2mTokens::verify).
+#[derive(Debug, Clone)]
+#[must_use = "nothing is sent before `send` is called"]
+pub struct VerifyM2mToken {
+    client: AdminClient,
+    needs: Needs,
+    token: SecretString,
+}
+
+impl VerifyM2mToken {
+    pub(super) fn new(client: &AdminClient, token: &str) -> Self {
+        Self {
+            client: client.clone(),
+            needs: Needs::MachineElseInstance,
+            token: token.into(),
+        }
+    }
+
+    secret_methods!();
+
+    /// Verifies the token.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] for a token that Clerk does not know or,
+    /// with a machine secret, one that may not reach the machine.
+    ///
+    /// # Security
+    ///
+    /// An answer is not yet a verdict: check [`M2mTokenInfo::is_active`] and, with the instance
+    /// secret, [`M2mTokenInfo::can_reach`]. For requests that come in use
+    /// [`Authenticator`](crate::Authenticator), which does.
+    pub async fn send(self) -> Result<M2mTokenInfo, AdminError> {
+        input::token("token", &self.token)?;
+        let call = self.client.read(Method::POST, &[M2M_TOKENS, "verify"]);
+        let call = call.token("token", &self.token)?.needs(self.needs);
+        call.send(&self.client).await
+    }
+}

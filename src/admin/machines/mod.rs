@@ -1,0 +1,89 @@
+//! Machines: the services of an instance, what each may reach, and their secrets.
+
+mod create;
+mod list;
+mod model;
+mod scopes;
+mod secret_key;
+mod update;
+
+use http::Method;
+
+pub use self::create::CreateMachine;
+pub use self::list::{ListMachines, MachineOrder};
+pub use self::model::{CreatedMachine, Machine, ScopedMachine};
+pub use self::scopes::MachineScope;
+pub use self::secret_key::RotateSecretKey;
+pub use self::update::UpdateMachine;
+use super::client::AdminClient;
+use super::error::AdminError;
+use super::wire::Gone;
+use crate::id::MachineId;
+
+const MACHINES: &str = "machines";
+
+/// The calls on machines; all need the instance secret.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn run(client: clerk_machine_auth::AdminClient) -> Result<(), clerk_machine_auth::AdminError> {
+/// let orders = client.machines().create("orders").send().await?;
+/// let billing = client
+///     .machines()
+///     .create("billing")
+///     .scoped_to([orders.machine.id.clone()])
+///     .send()
+///     .await?;
+/// assert!(billing.machine.can_reach(&orders.machine.id));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Machines<'a> {
+    client: &'a AdminClient,
+}
+
+impl<'a> Machines<'a> {
+    pub(super) const fn new(client: &'a AdminClient) -> Self {
+        Self { client }
+    }
+
+    /// Lists machines, the newest first unless another order is set.
+    pub fn list(self) -> ListMachines {
+        ListMachines::new(self.client)
+    }
+
+    /// Creates a machine of this name (1 to 255 characters).
+    pub fn create(self, name: impl Into<String>) -> CreateMachine {
+        CreateMachine::new(self.client, name.into())
+    }
+
+    /// Gets a machine and the machines that it may reach.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such machine.
+    pub async fn get(self, id: &MachineId) -> Result<Machine, AdminError> {
+        let call = self.client.read(Method::GET, &[MACHINES, id.as_str()]);
+        call.send(self.client).await
+    }
+
+    /// Changes a machine's name or the lifetime of its tokens; what is not set stays.
+    pub fn update(self, id: &MachineId) -> UpdateMachine {
+        UpdateMachine::new(self.client, id)
+    }
+
+    /// Deletes a machine, its secret and its tokens with it.
+    ///
+    /// What the verifier knows of the machine is forgotten at once.
+    ///
+    /// # Errors
+    ///
+    /// As every call may; [`AdminError::is_not_found`] if there is no such machine.
+    pub async fn delete(self, id: &MachineId) -> Result<(), AdminError> {
+        let eviction = self.client.evict_subject(id.as_str());
+        let call = self.client.write(Method::DELETE, &[MACHINES, id.as_str()]);
+        eviction.after(call.send(self.client).await).map(Gone::into)
+    }
+}

@@ -1,0 +1,79 @@
+//! What Clerk says of a machine.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::admin::wire;
+use crate::id::MachineId;
+use crate::secret::MachineSecretKey;
+
+/// A machine, and the machines that it may reach.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::admin::Machine;
+///
+/// let machine: Machine = serde_json::from_str(
+///     r#"{"id": "mch_a", "name": "orders", "scoped_machines": [{"id": "mch_b"}]}"#,
+/// )?;
+/// assert!(machine.can_reach(&machine.scoped_machines[0].id));
+/// assert!(!machine.can_reach(&machine.id));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Machine {
+    /// Its identifier.
+    pub id: MachineId,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// The Clerk instance that it belongs to.
+    #[serde(default)]
+    pub instance_id: String,
+    /// The lifetime of its tokens where none is asked for.
+    #[serde(default, with = "wire::seconds")]
+    pub default_token_ttl: Option<Duration>,
+    /// The machines that it may reach.
+    #[serde(default)]
+    pub scoped_machines: Vec<ScopedMachine>,
+    /// When it was created.
+    #[serde(default, with = "wire::time")]
+    pub created_at: Option<SystemTime>,
+    /// When it was last changed.
+    #[serde(default, with = "wire::time")]
+    pub updated_at: Option<SystemTime>,
+}
+
+/// A machine as it stands in the list of another: Clerk does not say there what it may reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScopedMachine {
+    /// Its identifier.
+    pub id: MachineId,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// A machine that was just created, with its secret.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CreatedMachine {
+    /// The machine.
+    pub machine: Machine,
+    /// Its secret, which [`Machines::get_secret_key`](super::Machines::get_secret_key) gives again.
+    pub secret_key: MachineSecretKey,
+}
+
+impl Machine {
+    /// Tells whether this machine may reach that one.
+    #[must_use]
+    pub fn can_reach(&self, other: &MachineId) -> bool {
+        self.scoped_machines
+            .iter()
+            .any(|scoped| scoped.id == *other)
+    }
+}

@@ -1,0 +1,67 @@
+//! The admin client as the source of a machine's secret.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::client::AdminClient;
+use super::error::AdminError;
+use crate::id::MachineId;
+use crate::machine_secret::{MachineSecret, SecretSource};
+use crate::secret::MachineSecretKey;
+
+/// One machine, seen through a client that may read its secret.
+#[derive(Debug)]
+struct ManagedMachine {
+    client: AdminClient,
+    id: MachineId,
+}
+
+impl SecretSource for ManagedMachine {
+    fn machine_id(&self) -> &MachineId {
+        &self.id
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>> {
+        Box::pin(self.client.machines().get_secret_key(&self.id))
+    }
+
+    fn rotate(
+        &self,
+        previous: MachineSecretKey,
+        previous_token_ttl: Duration,
+    ) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>> {
+        Box::pin(
+            self.client
+                .machines()
+                .rotate_secret_key(&self.id, previous_token_ttl)
+                .previous(previous)
+                .send(),
+        )
+    }
+}
+
+impl MachineSecret {
+    /// Fetches and rotates the secret of this machine through the client, which needs the instance
+    /// secret.
+    ///
+    /// Nothing is called yet: the secret is fetched when it is first needed, or by
+    /// [`load`](Self::load).
+    #[must_use]
+    pub fn managed(client: AdminClient, machine: MachineId) -> Self {
+        Self::make(client, machine, None)
+    }
+
+    /// As [`managed`](Self::managed), with a secret to start from, so that the service can start
+    /// while Clerk is away.
+    #[must_use]
+    pub fn managed_from(client: AdminClient, machine: MachineId, known: MachineSecretKey) -> Self {
+        Self::make(client, machine, Some(known))
+    }
+
+    fn make(client: AdminClient, id: MachineId, known: Option<MachineSecretKey>) -> Self {
+        let clock = Arc::clone(&client.parts.clock);
+        Self::from_source(Arc::new(ManagedMachine { client, id }), clock, known)
+    }
+}

@@ -1,0 +1,45 @@
+//! The embedded admin client: machines, their scopes and secrets, M2M tokens, API keys.
+#![doc = include_str!("../docs/admin.md")]
+// Order within this folder: `api_error` ← `error` ← `input`, `token_secret` ← `wire` ← the
+// machine secret (a folder of its own) ← `credential`, `client`, `builder`, `eviction` ←
+// `operation` ← `page` ← the resources ← `managed`.
+
+mod api_error;
+mod api_keys;
+mod builder;
+mod client;
+mod credential;
+mod error;
+mod eviction;
+pub(crate) mod input;
+mod jwks;
+mod m2m_tokens;
+mod machines;
+mod managed;
+mod oauth_access_tokens;
+mod operation;
+mod page;
+mod token_secret;
+mod wire;
+
+pub use self::api_error::{ApiError, ErrorDetail};
+pub use self::api_keys::{
+    ApiKeyInfo, ApiKeys, CreateApiKey, CreatedApiKey, ListApiKeys, RevokeApiKey, UpdateApiKey,
+};
+pub use self::builder::AdminClientBuilder;
+pub use self::client::AdminClient;
+#[allow(unused_imports)] // for the authenticator, which shares its transport and its cache
+pub(crate) use self::client::AdminParts;
+pub use self::error::{AdminError, AdminErrorKind};
+pub use self::jwks::{Jwk, JwkSet, Jwks};
+pub use self::m2m_tokens::{
+    CreateM2mToken, CreatedM2mToken, ListM2mTokens, M2mTokenFormat, M2mTokenInfo, M2mTokens,
+    RevokeM2mToken, VerifyM2mToken,
+};
+pub use self::machines::{
+    CreateMachine, CreatedMachine, ListMachines, Machine, MachineOrder, MachineScope, Machines,
+    RotateSecretKey, ScopedMachine, UpdateMachine,
+};
+pub use self::oauth_access_tokens::{OAuthAccessTokenInfo, OAuthAccessTokens, OAuthVerification};
+pub use self::page::{ItemStream, Page};
+pub use self::token_secret::TokenSecret;

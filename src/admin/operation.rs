@@ -1,0 +1,144 @@
+//! One call, written down before a secret is chosen for it.
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::api_error::ApiError;
+use super::client::AdminClient;
+use super::credential::{Credential, Needs};
+use super::error::AdminError;
+use crate::transport::{Answer, Call, RetryPolicy};
+
+/// A call of the Backend API: where to, with what, and with whose secret.
+pub(super) struct Operation {
+    method: Method,
+    url: Url,
+    body: Option<Bytes>,
+    needs: Needs,
+    retry: RetryPolicy,
+    body_limit: Option<usize>,
+    /// A token that the body carries, which no error may show.
+    carries: Option<SecretString>,
+}
+
+impl AdminClient {
+    /// Starts a call that changes nothing and may be sent again.
+    pub(super) fn read(&self, method: Method, path: &[&str]) -> Operation {
+        self.operation(method, path, self.parts.read)
+    }
+
+    /// Starts a call that is sent once.
+    pub(super) fn write(&self, method: Method, path: &[&str]) -> Operation {
+        self.operation(method, path, self.parts.write)
+    }
+
+    fn operation(&self, method: Method, path: &[&str], retry: RetryPolicy) -> Operation {
+        let mut segments = vec!["v1"];
+        segments.extend_from_slice(path);
+        Operation {
+            method,
+            url: self.parts.api.join(&segments),
+            body: None,
+            needs: Needs::Instance,
+            retry,
+            body_limit: None,
+            carries: None,
+        }
+    }
+}
+
+impl Operation {
+    pub(super) fn query(mut self, pairs: &[(&'static str, String)]) -> Self {
+        if !pairs.is_empty() {
+            self.url.query_pairs_mut().extend_pairs(pairs);
+        }
+        self
+    }
+
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, AdminError> {
+        let body = serde_json::to_vec(body)
+            .map_err(|_| AdminError::invalid("body", "cannot be written as JSON"))?;
+        self.body = Some(body.into());
+        Ok(self)
+    }
+
+    /// Sends a token as the one member of the body.
+    pub(super) fn token(
+        self,
+        member: &'static str,
+        token: &SecretString,
+    ) -> Result<Self, AdminError> {
+        let body = std::collections::BTreeMap::from([(member, token.expose_secret())]);
+        let mut operation = self.json(&body)?;
+        operation.carries = Some(token.clone());
+        Ok(operation)
+    }
+
+    pub(super) fn needs(mut self, needs: Needs) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    pub(super) const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = Some(bytes);
+        self
+    }
+
+    /// Sends the call and reads its answer as `T`.
+    pub(super) async fn send<T: DeserializeOwned>(
+        self,
+        client: &AdminClient,
+    ) -> Result<T, AdminError> {
+        Ok(serde_json::from_slice(&self.send_raw(client).await?)?)
+    }
+
+    /// Sends the call and returns the body of a successful answer.
+    ///
+    /// A 401 on a managed machine secret means that it was rotated: nothing was done, so the call
+    /// is sent once more with the new one.
+    pub(super) async fn send_raw(self, client: &AdminClient) -> Result<Bytes, AdminError> {
+        let credential = client.credential(&self.needs).await?;
+        let answer = client
+            .parts
+            .transport
+            .send(&self.call(&credential)?)
+            .await?;
+        if answer.status == StatusCode::UNAUTHORIZED
+            && let Some(renewed) = credential.renewed().await
+        {
+            let answer = client.parts.transport.send(&self.call(&renewed)?).await?;
+            return self.result(answer, &renewed);
+        }
+        self.result(answer, &credential)
+    }
+
+    fn call(&self, credential: &Credential) -> Result<Call, AdminError> {
+        let authorization = credential.authorization()?;
+        let call = Call::new(self.method.clone(), self.url.clone(), self.retry)
+            .header(header::AUTHORIZATION, authorization);
+        let call = match self.body_limit {
+            Some(limit) => call.body_limit(limit),
+            None => call,
+        };
+        Ok(match &self.body {
+            Some(body) => call.json(body.clone()),
+            None => call,
+        })
+    }
+
+    fn result(&self, answer: Answer, credential: &Credential) -> Result<Bytes, AdminError> {
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        let carried = self
+            .carries
+            .as_ref()
+            .map_or("", |token| token.expose_secret());
+        let secrets = [credential.expose_secret(), carried];
+        Err(AdminError::api_error(ApiError::read(&answer, &secrets)))
+    }
+}

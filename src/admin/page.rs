@@ -1,0 +1,187 @@
+//! Lists: one page at a time, or all of them as a stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::client::AdminClient;
+use super::credential::Needs;
+use super::error::AdminError;
+use super::{input, wire};
+use crate::transport::PAGE_LIMIT;
+
+/// One page of a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The items of this page.
+    #[serde(alias = "m2m_tokens")]
+    pub data: Vec<T>,
+    /// How many items there are on all pages together, where Clerk says so.
+    #[serde(default, deserialize_with = "wire::count::deserialize")]
+    pub total_count: Option<u64>,
+}
+
+/// All items of a list, page after page; made by the `stream` method of a list request.
+///
+/// Clerk pages by offset, so an item that is created or deleted meanwhile may shift others: one
+/// may come twice or be missed. The stream ends after the first error.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct ItemStream<T>(Pin<Box<dyn Stream<Item = Result<T, AdminError>> + Send>>);
+
+/// A list request of any resource.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    client: AdminClient,
+    path: &'static str,
+    needs: Needs,
+    filters: Vec<(&'static str, String)>,
+    limit: Option<u32>,
+    offset: u64,
+    largest_limit: u32,
+    /// What was wrong first; told when the list is asked for.
+    wrong: Option<AdminError>,
+}
+
+impl Listing {
+    pub(super) fn new(client: &AdminClient, path: &'static str, largest_limit: u32) -> Self {
+        Self {
+            client: client.clone(),
+            path,
+            needs: Needs::Instance,
+            filters: Vec::new(),
+            limit: None,
+            offset: 0,
+            largest_limit,
+            wrong: None,
+        }
+    }
+
+    /// Keeps the first thing that Clerk would refuse.
+    pub(super) fn check(mut self, checked: Result<(), AdminError>) -> Self {
+        self.wrong = self.wrong.or_else(|| checked.err());
+        self
+    }
+
+    pub(super) fn needs(mut self, needs: Needs) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// Sets a filter, in place of what it was before.
+    pub(super) fn filter(mut self, name: &'static str, value: &impl ToString) -> Self {
+        self.filters.retain(|(set, _)| *set != name);
+        self.filters.push((name, value.to_string()));
+        self
+    }
+
+    pub(super) const fn limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    pub(super) const fn offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    pub(super) async fn page<T: DeserializeOwned>(self) -> Result<Page<T>, AdminError> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
+        if let Some(limit) = self.limit {
+            input::limit(limit, self.largest_limit)?;
+        }
+        let client = self.client.clone();
+        let mut query = self.filters;
+        query.extend(self.limit.map(|limit| ("limit", limit.to_string())));
+        query.extend((self.offset > 0).then(|| ("offset", self.offset.to_string())));
+        client
+            .read(Method::GET, &[self.path])
+            .query(&query)
+            .needs(self.needs)
+            .body_limit(PAGE_LIMIT)
+            .send(&client)
+            .await
+    }
+
+    /// Follows the pages, each as large as the caller said or else as Clerk allows.
+    pub(super) fn stream<T: DeserializeOwned + Send + 'static>(self) -> ItemStream<T> {
+        let limit = self.limit.unwrap_or(self.largest_limit);
+        let pages = stream::try_unfold(Some(self.limit(limit)), move |next| async move {
+            let Some(listing) = next else { return Ok(None) };
+            let page = listing.clone().page::<T>().await?;
+            let next = listing.after(&page, limit);
+            Ok::<_, AdminError>(Some((stream::iter(page.data).map(Ok), next)))
+        });
+        ItemStream(Box::pin(pages.try_flatten()))
+    }
+
+    /// Returns the request for the page after this one, if there can be one.
+    fn after<T>(&self, page: &Page<T>, limit: u32) -> Option<Self> {
+        let count = u64::try_from(page.data.len()).unwrap_or(u64::MAX);
+        let seen = self.offset.saturating_add(count);
+        let more = match page.total_count {
+            Some(total) => count > 0 && seen < total,
+            None => count >= u64::from(limit),
+        };
+        more.then(|| self.clone().offset(seen))
+    }
+}
+
+impl<T> Stream for ItemStream<T> {
+    type Item = Result<T, AdminError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl<T> fmt::Debug for ItemStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ItemStream").finish_non_exhaustive()
+    }
+}
+
+/// Writes the methods that every list request has.
+macro_rules! list_methods {
+    ($item:ty, $largest:literal) => {
+        /// Sets the size of a page; Clerk gives 10 items where none is set, and streams ask for
+        /// the most it allows.
+        #[doc = concat!("\n\nAt most ", $largest, ".")]
+        pub fn limit(mut self, limit: u32) -> Self {
+            self.listing = self.listing.limit(limit);
+            self
+        }
+
+        /// Skips this many items.
+        pub fn offset(mut self, offset: u64) -> Self {
+            self.listing = self.listing.offset(offset);
+            self
+        }
+
+        /// Gets one page.
+        ///
+        /// # Errors
+        ///
+        /// Fails without a call for a limit out of bounds, and as every call may.
+        pub async fn page(self) -> Result<crate::admin::Page<$item>, crate::admin::AdminError> {
+            self.listing.page().await
+        }
+
+        /// Gets all items, page after page, each page when its first item is asked for.
+        pub fn stream(self) -> crate::admin::ItemStream<$item> {
+            self.listing.stream()
+        }
+    };
+}
+
+pub(super) use list_methods;
