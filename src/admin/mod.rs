@@ -11,6 +11,8 @@ mod client;
 mod credential;
 mod error;
 mod eviction;
+#[cfg(all(test, feature = "testing"))]
+mod eviction_tests;
 pub(crate) mod input;
 mod jwks;
 mod m2m_tokens;

@@ -142,3 +142,58 @@ impl Operation {
         Err(AdminError::api_error(ApiError::read(&answer, &secrets)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::id::{ApiKeyId, M2mTokenId, MachineId};
+    use proptest::prelude::*;
+
+    /// Any text, and texts that begin well and go on badly.
+    fn text() -> impl Strategy<Value = String> {
+        let prefix = prop::sample::select(vec!["", "mch_", "mt_", "ak_", "api_key_"]);
+        let rest = prop_oneof![
+            any::<String>(),
+            "[a-zA-Z0-9_./%?#:@&;\\\\ \\n\\x00]{0,40}",
+            "\\w{1,60}",
+        ];
+        (prefix, rest).prop_map(|(prefix, rest)| format!("{prefix}{rest}"))
+    }
+
+    /// Made once: setting up TLS takes longer than a thousand cases.
+    static CLIENT: LazyLock<AdminClient> = LazyLock::new(|| {
+        let builder = AdminClient::builder().api_url("https://api.example/base");
+        builder.build().unwrap()
+    });
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn rule_1_an_identifier_never_leaves_its_segment_or_host(text in text()) {
+            let ids = [
+                MachineId::new(&text).map(|id| id.to_string()),
+                M2mTokenId::new(&text).map(|id| id.to_string()),
+                ApiKeyId::new(&text).map(|id| id.to_string()),
+            ];
+            for id in ids.into_iter().flatten() {
+                let url = CLIENT.read(Method::GET, &["machines", &id, "scopes", &id]).url;
+                prop_assert_eq!(url.host_str(), Some("api.example"));
+                prop_assert!(url.query().is_none() && url.fragment().is_none());
+                let segments: Vec<_> = url.path_segments().unwrap().collect();
+                prop_assert_eq!(segments, ["base", "v1", "machines", &id, "scopes", &id]);
+            }
+        }
+
+        #[test]
+        fn a_filter_never_leaves_its_value(text in any::<String>()) {
+            let call = CLIENT.read(Method::GET, &["machines"]);
+            let url = call.query(&[("query", text.clone()), ("limit", "1".to_owned())]).url;
+            prop_assert_eq!(url.path(), "/base/v1/machines");
+            let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+            let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+            prop_assert_eq!(pairs, [own("query", &text), own("limit", "1")]);
+        }
+    }
+}

@@ -53,6 +53,33 @@ use crate::secret::MachineSecretKey;
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use clerk_machine_auth::{AdminClient, SecretKey, testing::ClerkEmulator};
+/// # let clerk = ClerkEmulator::start().await;
+/// # let machine = clerk.machine("orders").create();
+/// # let client = AdminClient::builder()
+/// #     .api_url(clerk.api_url())
+/// #     .secret_key(SecretKey::new(clerk.secret_key())?)
+/// #     .build()?;
+/// use std::time::Duration;
+///
+/// use clerk_machine_auth::{MachineId, MachineSecret, Rotation};
+///
+/// let secret = MachineSecret::managed(client, MachineId::new(machine.id())?);
+/// let before = secret.load().await?;
+/// assert_eq!(secret.rotate(Duration::from_secs(3600)).await?, Rotation::Rotated);
+/// let now = secret.current().expect("loaded");
+/// assert_ne!(now.expose_secret(), before.expose_secret());
+/// # Ok(()) }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+///
+/// A secret that stays as it is:
+///
+/// ```
 /// use clerk_machine_auth::{MachineSecret, MachineSecretKey};
 ///
 /// let secret = MachineSecret::fixed(MachineSecretKey::new("ak_4f8a")?);

@@ -1,5 +1,7 @@
 //! The life of a secret against a source in memory; over HTTP it is tested in `tests/`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

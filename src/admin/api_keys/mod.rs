@@ -28,8 +28,16 @@ const API_KEYS: &str = "api_keys";
 ///
 /// # Examples
 ///
-/// ```no_run
-/// # async fn run(client: clerk_machine_auth::AdminClient) -> Result<(), clerk_machine_auth::AdminError> {
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use clerk_machine_auth::{AdminClient, SecretKey, testing::ClerkEmulator};
+/// # let clerk = ClerkEmulator::start().await;
+/// # let client = AdminClient::builder()
+/// #     .api_url(clerk.api_url())
+/// #     .secret_key(SecretKey::new(clerk.secret_key())?)
+/// #     .build()?;
 /// let created = client
 ///     .api_keys()
 ///     .create("nightly export", "user_2xhFjEI5X2qWRvtV13BzSj8H6Dk")
@@ -38,9 +46,11 @@ const API_KEYS: &str = "api_keys";
 ///     .await?;
 /// let verified = client.api_keys().verify(created.secret.expose_secret()).await?;
 /// assert_eq!(verified.scopes, ["reports:read"]);
-/// client.api_keys().revoke(&created.info.id).send().await?;
-/// # Ok(())
-/// # }
+/// let revoked = client.api_keys().revoke(&created.info.id).send().await?;
+/// assert!(!revoked.is_active());
+/// # Ok(()) }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ApiKeys<'a> {

@@ -24,8 +24,18 @@ const M2M_TOKENS: &str = "m2m_tokens";
 ///
 /// # Examples
 ///
-/// ```no_run
-/// # async fn run(client: clerk_machine_auth::AdminClient) -> Result<(), clerk_machine_auth::AdminError> {
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use clerk_machine_auth::{AdminClient, SecretKey, testing::ClerkEmulator};
+/// # let clerk = ClerkEmulator::start().await;
+/// # let machine = clerk.machine("orders").create();
+/// # let client = AdminClient::builder()
+/// #     .api_url(clerk.api_url())
+/// #     .secret_key(SecretKey::new(clerk.secret_key())?)
+/// #     .machine_secret(clerk_machine_auth::MachineSecretKey::new(machine.secret_key())?)
+/// #     .build()?;
 /// use std::time::Duration;
 ///
 /// let created = client
@@ -41,9 +51,11 @@ const M2M_TOKENS: &str = "m2m_tokens";
 ///     .send()
 ///     .await?;
 /// assert_eq!(verified.id, created.info.id);
-/// client.m2m_tokens().revoke(&verified.id).reason("no longer used").send().await?;
-/// # Ok(())
-/// # }
+/// let revoke = client.m2m_tokens().revoke(&verified.id).reason("no longer used");
+/// assert!(!revoke.send().await?.is_active());
+/// # Ok(()) }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct M2mTokens<'a> {

@@ -26,8 +26,16 @@ const MACHINES: &str = "machines";
 ///
 /// # Examples
 ///
-/// ```no_run
-/// # async fn run(client: clerk_machine_auth::AdminClient) -> Result<(), clerk_machine_auth::AdminError> {
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use clerk_machine_auth::{AdminClient, SecretKey, testing::ClerkEmulator};
+/// # let clerk = ClerkEmulator::start().await;
+/// # let client = AdminClient::builder()
+/// #     .api_url(clerk.api_url())
+/// #     .secret_key(SecretKey::new(clerk.secret_key())?)
+/// #     .build()?;
 /// let orders = client.machines().create("orders").send().await?;
 /// let billing = client
 ///     .machines()
@@ -36,8 +44,9 @@ const MACHINES: &str = "machines";
 ///     .send()
 ///     .await?;
 /// assert!(billing.machine.can_reach(&orders.machine.id));
-/// # Ok(())
-/// # }
+/// # Ok(()) }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Machines<'a> {
