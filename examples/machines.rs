@@ -1,0 +1,54 @@
+//! A command line for the machines of a Clerk instance, their scopes, secrets, tokens and keys.
+//!
+//! ```text
+//! cargo run --example machines --features testing -- list
+//! cargo run --example machines --features testing -- graph
+//! ```
+//!
+//! Works on the instance of `CLERK_SECRET_KEY` (and `CLERK_API_URL`). Where that is not set, it
+//! starts an emulator in this process, with a few machines to look at, and forgets all at the end.
+//! Machines are given by id or by name.
+
+#[path = "machines/cli.rs"]
+mod cli;
+#[path = "machines/command.rs"]
+mod command;
+#[path = "machines/demo.rs"]
+mod demo;
+#[path = "machines/graph.rs"]
+mod graph;
+#[path = "machines/output.rs"]
+mod output;
+#[cfg(test)]
+#[path = "machines/tests.rs"]
+mod tests;
+
+use std::error::Error;
+use std::io::{Write as _, stderr, stdout};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clerk_machine_auth::AdminClient;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(cli::Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(stderr(), "error: {error}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: cli::Cli) -> Result<(), Box<dyn Error>> {
+    if std::env::var_os("CLERK_SECRET_KEY").is_some_and(|secret| !secret.is_empty()) {
+        return command::run(cli, &AdminClient::from_env()?, &mut stdout()).await;
+    }
+    let demo = demo::Demo::start().await?;
+    writeln!(
+        stderr(),
+        "CLERK_SECRET_KEY is not set: this is an emulator, gone at the end"
+    )?;
+    command::run(cli, &demo.client, &mut stdout()).await
+}
