@@ -199,6 +199,17 @@ async fn rule_5_a_refused_secret_is_reloaded_once_per_cooldown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_5_all_who_are_refused_at_once_wait_for_the_one_read() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    let used = secret.load().await.unwrap();
+    source.rotate_elsewhere();
+    let refused = join_all((0..100).map(|_| secret.rejected(&used))).await;
+    assert!(refused.iter().all(|changed| *changed));
+    assert_eq!(source.counts().0, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_first_load_that_fails_is_not_repeated_by_every_request() {
     let source = Source::new(DELAY);
     source.break_down(true);

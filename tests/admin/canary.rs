@@ -103,11 +103,17 @@ async fn rule_6_no_public_type_shows_a_secret() {
 /// Errors of each class whose answers hold the token and the secret of the call.
 async fn errors_that_echo(world: &World, client: &AdminClient, token: &str) -> Vec<AdminError> {
     let mut errors = Vec::new();
-    for status in [400, 200] {
+    // A member of another type than expected is what serde quotes in its own error.
+    let quoted = format!("\"{token}\"");
+    for (status, scopes) in [(400, "[]"), (200, "[]"), (200, quoted.as_str())] {
         let secret = world.clerk.secret_key();
+        let (id, subject) = match scopes {
+            "[]" => (token, secret),
+            _ => ("mt_a", "mch_a"),
+        };
         let body = format!(
             r#"{{"errors":[{{"code":"{token}","message":"{secret}","long_message":"{token}",
-                "meta":{{"a":["{token}"]}}}}],"id":"{token}","subject":"{secret}","clerk_trace_id":"{token}"}}"#
+                "meta":{{"a":["{token}"]}}}}],"id":"{id}","subject":"{subject}","scopes":{scopes},"clerk_trace_id":"{token}"}}"#
         );
         let fault = Fault::status(status)
             .header("content-type", "application/json")
