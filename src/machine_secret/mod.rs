@@ -265,4 +265,6 @@ impl fmt::Debug for MachineSecret {
 }
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod tests;
