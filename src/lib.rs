@@ -9,6 +9,7 @@ mod challenge;
 mod clock;
 mod error;
 mod evict;
+mod flights;
 mod id;
 mod identity;
 mod jwt;
@@ -20,6 +21,7 @@ mod secret;
 mod tasks;
 mod token;
 mod transport;
+mod upstream;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -16,7 +16,7 @@ use super::key::{BuildKeyHasher, CacheKey};
 const MAX_MARKS: usize = 4_096;
 
 /// A reading of the counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(u64);
 
 /// The marks that were set.

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::flights::{Flights, Waiter};
 use super::key::{BuildKeyHasher, CacheKey};
 use super::marks::{Epoch, Marks};
 use super::windows::{Ends, Windows};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
+use crate::flights::{Flights, Waiter};
 use crate::tasks::{NoRuntime, Tasks};
 
 /// After a refresh ahead of need was begun, nobody begins another for this long.
@@ -88,7 +88,8 @@ struct Bad {
 pub(crate) struct Memo<V> {
     good: Cache<CacheKey, Arc<Entry<V>>, BuildKeyHasher>,
     bad: Cache<CacheKey, Bad, BuildKeyHasher>,
-    flights: Flights<Outcome<V>>,
+    /// A flight from before an invalidation is not joined: its answer may be what was to be forgotten.
+    flights: Flights<(CacheKey, Epoch), Outcome<V>>,
     marks: Arc<Marks>,
     windows: Windows,
     clock: Arc<dyn Clock>,
@@ -153,7 +154,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     {
         let began = self.marks.now();
         let memo = Arc::clone(self);
-        self.flights.join(key, began, tasks, || {
+        self.flights.join((key, began), tasks, || {
             let question = question();
             async move {
                 let asked = memo.clock.monotonic();
@@ -188,6 +189,10 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
             }
             Outcome::Unavailable(_) => {}
         }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.monotonic()
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -252,183 +257,4 @@ fn millis(time: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cache::key::{Domain, KeyHasher};
-    use std::sync::atomic::AtomicU32;
-
-    #[derive(Debug, Default)]
-    struct Hand(AtomicU64);
-
-    impl Clock for Hand {
-        fn unix_time(&self) -> Duration {
-            self.monotonic()
-        }
-
-        fn monotonic(&self) -> Duration {
-            Duration::from_secs(self.0.load(Ordering::SeqCst))
-        }
-    }
-
-    impl Named for u32 {
-        fn names(&self) -> [&str; 2] {
-            ["mt_1", "mch_1"]
-        }
-    }
-
-    struct Bench {
-        memo: Arc<Memo<u32>>,
-        clock: Arc<Hand>,
-        marks: Arc<Marks>,
-        tasks: Tasks,
-        key: CacheKey,
-        asked: Arc<AtomicU32>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let (clock, marks) = (Arc::<Hand>::default(), Arc::<Marks>::default());
-            let second = Duration::from_secs(1);
-            let windows = Windows {
-                fresh: second * 60,
-                stale_if_error: second * 60,
-                negative: second * 10,
-            };
-            let config = MemoConfig {
-                windows,
-                good_capacity: 100,
-                bad_capacity: 100,
-            };
-            let memo = Memo::new(
-                config,
-                Arc::clone(&marks),
-                Arc::clone(&clock) as Arc<dyn Clock>,
-            );
-            let key = KeyHasher::new().unwrap().key(Domain::M2m, "mt_a");
-            let asked = Arc::default();
-            Self {
-                memo: Arc::new(memo),
-                clock,
-                marks,
-                tasks: Tasks::new(),
-                key,
-                asked,
-            }
-        }
-
-        fn at(&self, seconds: u64) -> Found<u32> {
-            self.clock.0.store(seconds, Ordering::SeqCst);
-            self.memo.look(&self.key, Duration::from_secs(seconds))
-        }
-
-        async fn ask(&self, why: Why, outcome: Outcome<u32>) -> Outcome<u32> {
-            let asked = Arc::clone(&self.asked);
-            let question = || async move {
-                asked.fetch_add(1, Ordering::SeqCst);
-                outcome
-            };
-            let waiter = self.memo.ask(self.key, why, &self.tasks, question).unwrap();
-            waiter.landed().await.unwrap()
-        }
-    }
-
-    #[tokio::test]
-    async fn rule_10_an_answer_is_fresh_then_due_then_stale_then_over() {
-        let bench = Bench::new();
-        bench.ask(Why::Unknown, Outcome::Good(7)).await;
-        assert!(matches!(bench.at(42), Found::Fresh(7)));
-        assert!(matches!(bench.at(53), Found::Due(7)));
-        assert!(
-            matches!(bench.at(53), Found::Fresh(7)),
-            "one refresh at a time"
-        );
-        assert!(matches!(bench.at(67), Found::Stale(7)));
-        assert!(matches!(bench.at(113), Found::Stale(7)));
-        assert!(matches!(bench.at(127), Found::Nothing));
-    }
-
-    #[tokio::test]
-    async fn rule_10_a_renewal_really_asks() {
-        let bench = Bench::new();
-        bench.ask(Why::Unknown, Outcome::Good(1)).await;
-        bench.ask(Why::Unknown, Outcome::Good(2)).await;
-        assert_eq!(
-            bench.asked.load(Ordering::SeqCst),
-            1,
-            "the second look finds the answer"
-        );
-        bench.ask(Why::Renewal, Outcome::Good(3)).await;
-        assert!(matches!(bench.at(1), Found::Fresh(3)));
-    }
-
-    #[tokio::test]
-    async fn rule_8_only_definite_answers_are_remembered() {
-        let bench = Bench::new();
-        bench
-            .ask(Why::Unknown, Outcome::Unavailable(Reason::Upstream.into()))
-            .await;
-        assert!(matches!(bench.at(0), Found::Nothing));
-        bench
-            .ask(Why::Unknown, Outcome::Bad(Reason::UnknownToken))
-            .await;
-        assert!(matches!(bench.at(9), Found::Bad(Reason::UnknownToken)));
-        assert!(matches!(bench.at(10), Found::Nothing));
-    }
-
-    #[tokio::test]
-    async fn rule_8_a_no_replaces_a_yes_and_an_outage_does_not() {
-        let bench = Bench::new();
-        bench.ask(Why::Unknown, Outcome::Good(1)).await;
-        bench
-            .ask(Why::Renewal, Outcome::Unavailable(Reason::Upstream.into()))
-            .await;
-        assert!(matches!(bench.at(1), Found::Fresh(1)));
-        bench
-            .ask(Why::Renewal, Outcome::Bad(Reason::UnknownToken))
-            .await;
-        assert!(matches!(bench.at(1), Found::Bad(_)));
-    }
-
-    #[tokio::test]
-    async fn rule_10_what_was_invalidated_is_not_found_again() {
-        let bench = Bench::new();
-        for forget in [Marks::forget_all, |marks: &Marks| {
-            marks.forget_name("mch_1")
-        }] {
-            bench.ask(Why::Unknown, Outcome::Good(1)).await;
-            assert!(matches!(bench.at(0), Found::Fresh(1)));
-            forget(&bench.marks);
-            assert!(matches!(bench.at(0), Found::Nothing));
-        }
-        bench
-            .ask(Why::Unknown, Outcome::Bad(Reason::UnknownToken))
-            .await;
-        bench.marks.forget_key(bench.key);
-        assert!(matches!(bench.at(0), Found::Nothing));
-    }
-
-    #[tokio::test]
-    async fn rule_10_an_answer_asked_for_before_an_invalidation_does_not_count_after_it() {
-        let bench = Bench::new();
-        let marks = Arc::clone(&bench.marks);
-        let question = || async move {
-            marks.forget_name("mt_1");
-            Outcome::Good(1)
-        };
-        let waiter = bench
-            .memo
-            .ask(bench.key, Why::Unknown, &bench.tasks, question)
-            .unwrap();
-        assert!(matches!(waiter.landed().await, Some(Outcome::Good(1))));
-        assert!(matches!(bench.at(0), Found::Nothing));
-    }
-
-    #[test]
-    fn rule_19_debug_shows_no_entry() {
-        let bench = Bench::new();
-        bench
-            .memo
-            .remember(bench.key, bench.memo.epoch(), Duration::ZERO, 424_242);
-        assert!(!format!("{:?}", bench.memo).contains("424242"));
-    }
-}
+mod tests;

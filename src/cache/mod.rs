@@ -1,15 +1,15 @@
 //! Remembers what was verified: facts with their ends, never decisions.
 //!
-//! Order within this folder: `key`, `marks`, `windows` ← `flights` ← `memo`.
+//! Order within this folder: `key`, `marks`, `windows` ← `memo` ← `told`.
 
-mod flights;
 mod key;
 mod marks;
 mod memo;
+mod told;
 mod windows;
 
-pub(crate) use self::flights::Waiter;
 pub(crate) use self::key::{CacheKey, Domain, KeyHasher};
 pub(crate) use self::marks::{Epoch, Marks};
 pub(crate) use self::memo::{Found, Memo, MemoConfig, Named, Outcome, Why};
+pub(crate) use self::told::{Later, Told};
 pub(crate) use self::windows::Windows;

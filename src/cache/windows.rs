@@ -11,8 +11,11 @@ const REFRESH_AT: f64 = 0.8;
 /// The lengths of the windows in which a remembered answer may be used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Windows {
-    /// Served without a question; ±10 % for each name, so that a fleet's answers do not end at once.
+    /// Served without a question.
     pub(crate) fresh: Duration,
+    /// The share by which the fresh time of one name may be longer or shorter, so that answers
+    /// that came together do not end together.
+    pub(crate) jitter: f64,
     /// Served after that while Clerk cannot be asked; zero for never.
     pub(crate) stale_if_error: Duration,
     /// For how long a definite rejection is remembered.
@@ -32,7 +35,7 @@ impl Windows {
     ///
     /// Time counts from the question, not from the answer: Clerk may have decided any time since.
     pub(crate) fn ends(&self, key: &CacheKey, asked: Duration) -> Ends {
-        let fresh = self.fresh.mul_f64(0.9 + 0.2 * spread(key.random_part()));
+        let fresh = self.fresh.mul_f64(1.0 + self.jitter * (2.0 * spread(key.random_part()) - 1.0));
         let fresh_until = asked.saturating_add(fresh);
         Ends {
             refresh_at: asked.saturating_add(fresh.mul_f64(REFRESH_AT)),
@@ -43,7 +46,9 @@ impl Windows {
 
     /// The longest time for which an answer can be of use.
     pub(crate) fn longest(&self) -> Duration {
-        self.fresh.mul_f64(1.1).saturating_add(self.stale_if_error)
+        self.fresh
+            .mul_f64(1.0 + self.jitter)
+            .saturating_add(self.stale_if_error)
     }
 }
 
@@ -57,6 +62,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let windows = Windows {
             fresh: second * 60,
+            jitter: 0.1,
             stale_if_error: second * 30,
             negative: second,
         };

@@ -1,11 +1,17 @@
 //! The public keys that JWTs are verified with.
 //!
-//! Order within this folder: `key` ← `pem`, `set` ← `source` ← `store`.
+//! Order within this folder: `key`, `windows` ← `pem`, `set` ← `source` ← `store`.
 
 mod key;
 mod pem;
 mod set;
+mod source;
+mod store;
+mod windows;
 
-pub(crate) use self::key::{KeyError, VerificationKey};
+pub(crate) use self::key::VerificationKey;
 pub(crate) use self::pem::{PemError, parse as parse_pem};
-pub(crate) use self::set::{KeySet, KeySetError};
+pub(crate) use self::set::KeySet;
+pub(crate) use self::source::KeySource;
+pub(crate) use self::store::{Generation, KeyStore, KeysInUse};
+pub(crate) use self::windows::KeyWindows;

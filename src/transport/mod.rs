@@ -53,6 +53,15 @@ impl Transport {
 
     /// Sends a call, again where its policy allows, until it has a final outcome.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, TransportError> {
+        self.send_while(call, || true).await
+    }
+
+    /// The same, where each further try needs leave.
+    pub(crate) async fn send_while(
+        &self,
+        call: &Call,
+        may_retry: impl Fn() -> bool,
+    ) -> Result<Answer, TransportError> {
         let deadline = Instant::now() + call.retry.deadline;
         let mut tries = 0;
         loop {
@@ -60,8 +69,8 @@ impl Transport {
             let outcome = self.send_once(call, deadline).await;
             let left = deadline.saturating_duration_since(Instant::now());
             match call.retry.pause_after(tries, &outcome, left) {
-                Some(pause) => sleep(pause).await,
-                None => return outcome,
+                Some(pause) if may_retry() => sleep(pause).await,
+                _ => return outcome,
             }
         }
     }

@@ -1,0 +1,87 @@
+//! Finds an answer: remembered, asked for, or past its time while nobody can be asked.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::key::CacheKey;
+use super::memo::{Found, Memo, Named, Outcome, Why};
+use crate::error::{AuthError, Reason};
+use crate::tasks::Tasks;
+
+/// An answer that has to be waited for.
+pub(crate) type Later<V> = Pin<Box<dyn Future<Output = Result<V, AuthError>> + Send>>;
+
+/// An answer at once, or one to wait for.
+pub(crate) enum Told<V> {
+    Now(Result<V, AuthError>),
+    Later(Later<V>),
+}
+
+impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
+    /// Answers from memory where it can, and asks where it must.
+    ///
+    /// An answer that is due for renewal is given at once and renewed behind the request's back.
+    /// One that is past its time is given only if asking fails.
+    pub(crate) fn tell<F>(
+        self: &Arc<Self>,
+        key: CacheKey,
+        now: Duration,
+        tasks: &Tasks,
+        question: impl FnOnce(Why) -> F,
+    ) -> Told<V>
+    where
+        F: Future<Output = Outcome<V>> + Send + 'static,
+    {
+        match self.look(&key, now) {
+            Found::Fresh(value) => Told::Now(Ok(value)),
+            Found::Due(value) => {
+                // Whether it worked shows at the next look.
+                let _detached = self.ask(key, Why::Renewal, tasks, || question(Why::Renewal));
+                Told::Now(Ok(value))
+            }
+            Found::Bad(reason) => Told::Now(Err(reason.into())),
+            Found::Stale(_) => self.later(key, Why::Renewal, tasks, question),
+            Found::Nothing => self.later(key, Why::Unknown, tasks, question),
+        }
+    }
+
+    fn later<F>(
+        self: &Arc<Self>,
+        key: CacheKey,
+        why: Why,
+        tasks: &Tasks,
+        question: impl FnOnce(Why) -> F,
+    ) -> Told<V>
+    where
+        F: Future<Output = Outcome<V>> + Send + 'static,
+    {
+        let Ok(waiter) = self.ask(key, why, tasks, || question(why)) else {
+            return Told::Now(Err(Reason::NoRuntime.into()));
+        };
+        let memo = Arc::clone(self);
+        Told::Later(Box::pin(async move {
+            let outcome = waiter.landed().await;
+            memo.settle(&key, outcome)
+        }))
+    }
+
+    fn settle(&self, key: &CacheKey, outcome: Option<Outcome<V>>) -> Result<V, AuthError> {
+        let error = match outcome {
+            Some(Outcome::Good(value)) => return Ok(value),
+            Some(Outcome::Bad(reason)) => return Err(reason.into()),
+            Some(Outcome::Unavailable(error)) => error,
+            None => Reason::FlightLost.into(),
+        };
+        // The question took time: what was remembered may be over by now.
+        match self.look(key, self.now()) {
+            Found::Fresh(value) | Found::Due(value) | Found::Stale(value) => {
+                tracing::warn!(reason = error.reason(), "a remembered answer is used past its time");
+                Ok(value)
+            }
+            Found::Bad(reason) => Err(reason.into()),
+            Found::Nothing => Err(error),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! For how long fetched keys count, and when they may be fetched again.
+
+use std::time::Duration;
+
+use crate::random::jitter;
+
+/// The lengths of the windows in which a key set is used and fetched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyWindows {
+    /// Used without a question, ±10 %.
+    pub(crate) fresh: Duration,
+    /// Fetched again this long before the fresh time ends.
+    pub(crate) refresh_ahead: Duration,
+    /// A token with an unknown key or a bad signature causes at most one fetch in this time.
+    pub(crate) cooldown: Duration,
+    /// The age up to which keys are used while no newer ones can be fetched.
+    pub(crate) max_stale: Duration,
+}
+
+/// The first pause after a failed fetch; doubled for each further failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after a failed fetch.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The ends of the windows of one key set, on the monotonic clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct KeyEnds {
+    pub(super) refresh_at: Duration,
+    pub(super) fresh_until: Duration,
+    pub(super) stale_until: Duration,
+}
+
+impl KeyWindows {
+    /// Time counts from the question: the keys may have changed any time since.
+    pub(super) fn ends(&self, asked: Duration) -> KeyEnds {
+        // Jitter of a fifth of the time around nine tenths of it gives ±10 %.
+        let fresh = self.fresh.mul_f64(0.8) + jitter(self.fresh.mul_f64(0.2));
+        let fresh_until = asked.saturating_add(fresh);
+        KeyEnds {
+            refresh_at: fresh_until.saturating_sub(self.refresh_ahead),
+            fresh_until,
+            stale_until: asked.saturating_add(self.max_stale).max(fresh_until),
+        }
+    }
+}
+
+/// Returns the pause after so many failed fetches in a row.
+pub(super) fn pause_after(failures: u32) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    doubled.min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_7_fresh_time_is_within_ten_percent() {
+        let second = Duration::from_secs(1);
+        let windows = KeyWindows {
+            fresh: second * 300,
+            refresh_ahead: second * 30,
+            cooldown: second * 30,
+            max_stale: second * 3600,
+        };
+        for _ in 0..500 {
+            let ends = windows.ends(second * 1000);
+            assert!(ends.fresh_until >= second * 1270 && ends.fresh_until <= second * 1330);
+            assert_eq!(ends.refresh_at, ends.fresh_until - second * 30);
+            assert_eq!(ends.stale_until, second * 4600);
+        }
+    }
+
+    #[test]
+    fn rule_7_pauses_double_up_to_half_a_minute() {
+        let pauses: Vec<_> = (1..8).map(|n| pause_after(n).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(pause_after(u32::MAX), LONGEST_PAUSE);
+    }
+}
