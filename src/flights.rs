@@ -137,9 +137,7 @@ mod tests {
             7
         };
         let leader = flights.join(1, &tasks, work).unwrap();
-        let follower = flights
-            .join(1, &tasks, || async { 8 })
-            .unwrap();
+        let follower = flights.join(1, &tasks, || async { 8 }).unwrap();
         drop(leader);
         assert_eq!(follower.landed().await, Some(7));
     }
@@ -149,20 +147,14 @@ mod tests {
         let (flights, tasks) = (Flights::new(), Tasks::new());
         let lost = flights.join(1, &tasks, || async { panic!("on purpose") });
         assert_eq!(lost.unwrap().landed().await, None::<u8>);
-        let next = flights
-            .join(1, &tasks, || async { 1 })
-            .unwrap();
+        let next = flights.join(1, &tasks, || async { 1 }).unwrap();
         assert_eq!(next.landed().await, Some(1));
     }
 
     #[test]
     fn without_a_runtime_nothing_is_begun() {
         let (flights, tasks) = (Flights::<u8, u8>::new(), Tasks::new());
-        assert!(
-            flights
-                .join(1, &tasks, || async { 1 })
-                .is_err()
-        );
+        assert!(flights.join(1, &tasks, || async { 1 }).is_err());
         assert_eq!(flights.under_way(), 0);
     }
 }

@@ -19,6 +19,15 @@ pub(crate) enum Told<V> {
     Later(Later<V>),
 }
 
+impl<V> Told<V> {
+    pub(crate) async fn into_result(self) -> Result<V, AuthError> {
+        match self {
+            Self::Now(answer) => answer,
+            Self::Later(answer) => answer.await,
+        }
+    }
+}
+
 impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     /// Answers from memory where it can, and asks where it must.
     ///
@@ -77,7 +86,10 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         // The question took time: what was remembered may be over by now.
         match self.look(key, self.now()) {
             Found::Fresh(value) | Found::Due(value) | Found::Stale(value) => {
-                tracing::warn!(reason = error.reason(), "a remembered answer is used past its time");
+                tracing::warn!(
+                    reason = error.reason(),
+                    "a remembered answer is used past its time"
+                );
                 Ok(value)
             }
             Found::Bad(reason) => Err(reason.into()),

@@ -35,7 +35,9 @@ impl Windows {
     ///
     /// Time counts from the question, not from the answer: Clerk may have decided any time since.
     pub(crate) fn ends(&self, key: &CacheKey, asked: Duration) -> Ends {
-        let fresh = self.fresh.mul_f64(1.0 + self.jitter * (2.0 * spread(key.random_part()) - 1.0));
+        let fresh = self
+            .fresh
+            .mul_f64(1.0 + self.jitter * (2.0 * spread(key.random_part()) - 1.0));
         let fresh_until = asked.saturating_add(fresh);
         Ends {
             refresh_at: asked.saturating_add(fresh.mul_f64(REFRESH_AT)),

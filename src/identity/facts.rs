@@ -22,6 +22,10 @@ pub enum TokenFormat {
 pub(crate) struct UnixMillis(pub(crate) u64);
 
 impl UnixMillis {
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     pub(crate) fn from_duration(since_epoch: Duration) -> Self {
         Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }

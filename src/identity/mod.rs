@@ -54,7 +54,7 @@ pub enum MachineAuth {
 }
 
 impl MachineAuth {
-    fn facts(&self) -> &Facts {
+    pub(crate) fn facts(&self) -> &Facts {
         match self {
             Self::M2m(token) => token.facts(),
             Self::ApiKey(key) => key.facts(),

@@ -1,12 +1,14 @@
 //! Verifies JWTs locally: RS256 and nothing else, signature before claims.
 //!
-//! Order within this folder: `json` ← `header`, `claims` ← `unverified` ← `verifier`.
+//! Order within this folder: `json`, `audience` ← `header`, `claims` ← `unverified` ← `verifier`.
 
+mod audience;
 mod claims;
 mod header;
 mod json;
 mod unverified;
 mod verifier;
 
+pub(crate) use self::audience::Audience;
 pub(crate) use self::unverified::UnverifiedJwt;
 pub(crate) use self::verifier::{JwtPolicy, Signed};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::audience::Audience;
 use super::claims::Claims;
 use super::header::Category;
 use super::unverified::UnverifiedJwt;
@@ -31,7 +32,7 @@ const OAUTH_STRUCTURAL: [&str; 10] = [
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JwtPolicy {
     pub(crate) issuer: Option<Box<str>>,
-    pub(crate) audience: Vec<Box<str>>,
+    pub(crate) audience: Audience,
     pub(crate) skew: Duration,
     /// Refuses M2M tokens without a class mark, as Clerk minted them before 2026-05-27.
     pub(crate) require_cat: bool,
@@ -46,12 +47,12 @@ pub(crate) struct Signed {
 
 impl UnverifiedJwt<'_> {
     /// Checks the signature with the key that the token names.
-    pub(crate) fn verify(self, keys: &KeySet) -> Result<Signed, (Reason, Self)> {
+    pub(crate) fn verify(self, keys: &KeySet) -> Result<Signed, Reason> {
         let Some(key) = keys.find(self.kid()) else {
-            return Err((Reason::UnknownKey, self));
+            return Err(Reason::UnknownKey);
         };
         if !key.verifies(self.message, &self.signature) {
-            return Err((Reason::BadSignature, self));
+            return Err(Reason::BadSignature);
         }
         Ok(Signed {
             claims: self.claims,
@@ -76,7 +77,7 @@ impl Signed {
         policy.check_issuer(self.claims.issuer.as_deref())?;
         match self.class {
             TokenType::OAuth => {
-                policy.check_audience(self.claims.audience.as_deref())?;
+                policy.audience.check(self.claims.audience.as_deref())?;
                 Ok(oauth(self.claims))
             }
             _ => Ok(m2m(self.claims)),
@@ -104,16 +105,6 @@ impl JwtPolicy {
             Some(expected) if issuer != Some(&**expected) => Err(Reason::WrongIssuer),
             _ => Ok(()),
         }
-    }
-
-    /// A configured audience has to stand in the token (RFC 9068 §4).
-    pub(crate) fn check_audience(&self, audience: Option<&[Box<str>]>) -> Result<(), Reason> {
-        let named =
-            |expected: &Box<str>| audience.is_some_and(|audience| audience.contains(expected));
-        if self.audience.is_empty() || self.audience.iter().any(named) {
-            return Ok(());
-        }
-        Err(Reason::WrongAudience)
     }
 }
 
@@ -216,7 +207,7 @@ mod tests {
     #[test]
     fn rule_6_a_configured_audience_fails_closed_for_oauth() {
         let p = JwtPolicy {
-            audience: vec!["https://api".into()],
+            audience: Audience::new(["https://api"]),
             ..policy()
         };
         let oauth = |extra| accept(&p, TokenType::OAuth, extra);

@@ -74,11 +74,7 @@ impl KeyStore {
         Self::Pinned(Arc::new(KeysInUse { set, generation: 0 }))
     }
 
-    pub(crate) fn published(
-        source: KeySource,
-        windows: KeyWindows,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn published(source: KeySource, windows: KeyWindows, clock: Arc<dyn Clock>) -> Self {
         Self::Published(Arc::new(PublishedKeys {
             source,
             windows,
@@ -97,7 +93,11 @@ impl KeyStore {
     }
 
     /// Begins to fetch the keys, or joins whoever does; fails while a pause has to be kept.
-    pub(crate) fn fetch(&self, now: Duration, tasks: &Tasks) -> Result<Option<Waiter<()>>, AuthError> {
+    pub(crate) fn fetch(
+        &self,
+        now: Duration,
+        tasks: &Tasks,
+    ) -> Result<Option<Waiter<()>>, AuthError> {
         match self {
             Self::Pinned(_) => Ok(None),
             Self::Published(keys) => keys.first_fetch(now, tasks).map(Some),
@@ -110,6 +110,20 @@ impl KeyStore {
         match self {
             Self::Pinned(_) => None,
             Self::Published(keys) => keys.refetch(now, tasks),
+        }
+    }
+
+    /// Tells whether there are keys to use now, without fetching any.
+    pub(crate) fn is_ready(&self, now: Duration) -> bool {
+        match self {
+            Self::Pinned(_) => true,
+            Self::Published(keys) => {
+                let state = keys.state.load();
+                state
+                    .held
+                    .as_ref()
+                    .is_some_and(|held| state.serves(held, now))
+            }
         }
     }
 
@@ -136,7 +150,11 @@ impl PublishedKeys {
         state.serves(held, now).then(|| Arc::clone(&held.keys))
     }
 
-    fn first_fetch(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Result<Waiter<()>, AuthError> {
+    fn first_fetch(
+        self: &Arc<Self>,
+        now: Duration,
+        tasks: &Tasks,
+    ) -> Result<Waiter<()>, AuthError> {
         if let Some(waiter) = self.fetches.under_way_for(&()) {
             return Ok(waiter);
         }

@@ -45,7 +45,10 @@ impl Breaker {
     /// Tells whether a call may be made now.
     pub(super) fn check(&self, now: Duration) -> Result<(), AuthError> {
         let now = millis(now);
-        let pause = self.paused_until.load(Ordering::Relaxed).saturating_sub(now);
+        let pause = self
+            .paused_until
+            .load(Ordering::Relaxed)
+            .saturating_sub(now);
         if pause > 0 {
             let pause = Duration::from_millis(pause);
             return Err(AuthError::retry_after(Reason::RateLimited, pause));
@@ -77,7 +80,10 @@ impl Breaker {
         if before.saturating_add(1) == FAILURES {
             let next = millis(now).saturating_add(millis(PROBE_EVERY));
             self.next_probe.store(next, Ordering::Relaxed);
-            tracing::error!(failures = FAILURES, "Clerk does not answer; calls are held back");
+            tracing::error!(
+                failures = FAILURES,
+                "Clerk does not answer; calls are held back"
+            );
         }
         if before == u32::MAX {
             self.failures.store(u32::MAX, Ordering::Relaxed);
@@ -129,7 +135,10 @@ mod tests {
         let breaker = open();
         assert_eq!(breaker.state(at(0)), BreakerState::Open);
         let error = breaker.check(at(0)).unwrap_err();
-        assert_eq!((error.cause(), error.retry_delay()), (Reason::Upstream, Some(PROBE_EVERY)));
+        assert_eq!(
+            (error.cause(), error.retry_delay()),
+            (Reason::Upstream, Some(PROBE_EVERY))
+        );
     }
 
     #[test]
@@ -147,8 +156,13 @@ mod tests {
     #[test]
     fn rule_13_one_probe_in_each_half_second_and_none_is_waited_for() {
         let breaker = open();
-        let probes = (0..10_000).filter(|n| breaker.check(at(*n)).is_ok()).count();
-        assert_eq!(probes, 19, "from 500 ms on, lost without a report each time");
+        let probes = (0..10_000)
+            .filter(|n| breaker.check(at(*n)).is_ok())
+            .count();
+        assert_eq!(
+            probes, 19,
+            "from 500 ms on, lost without a report each time"
+        );
         breaker.worked();
         assert!(breaker.check(at(10_001)).is_ok() && breaker.check(at(10_001)).is_ok());
     }
@@ -158,7 +172,10 @@ mod tests {
         let breaker = Breaker::default();
         assert_eq!(breaker.pause(at(0), Some(at(86_400_000))), LONGEST_PAUSE);
         assert_eq!(breaker.pause(at(0), Some(at(2_000))), at(2_000));
-        assert_eq!(breaker.check(at(29_999)).unwrap_err().cause(), Reason::RateLimited);
+        assert_eq!(
+            breaker.check(at(29_999)).unwrap_err().cause(),
+            Reason::RateLimited
+        );
         assert!(breaker.check(at(30_000)).is_ok());
         assert_eq!(Breaker::default().pause(at(0), None), DEFAULT_PAUSE);
     }

@@ -106,7 +106,11 @@ struct Bucket {
 
 impl Bucket {
     fn full(per_second: u32, burst: u32, now: Duration) -> Self {
-        let most = if per_second == 0 { 0.0 } else { f64::from(burst.max(1)) };
+        let most = if per_second == 0 {
+            0.0
+        } else {
+            f64::from(burst.max(1))
+        };
         Self {
             tokens: most,
             per_second: f64::from(per_second),
@@ -148,7 +152,11 @@ mod tests {
     /// Counts how many of `tries` are let through in each of ten seconds.
     fn let_through(budget: &Budget, lane: Lane, second: u64, tries: u64) -> usize {
         (0..tries)
-            .filter(|n| budget.take(lane, at(second * 1000 + n * 1000 / tries)).is_ok())
+            .filter(|n| {
+                budget
+                    .take(lane, at(second * 1000 + n * 1000 / tries))
+                    .is_ok()
+            })
             .count()
     }
 
@@ -185,18 +193,28 @@ mod tests {
     #[test]
     fn rule_12_nobody_waits_longer_than_a_tenth_of_a_second() {
         let budget = Budget::new(CONFIG, at(0));
-        let waits: Vec<_> = (0..400).map(|_| budget.take(Lane::Unknown, at(0))).collect();
+        let waits: Vec<_> = (0..400)
+            .map(|_| budget.take(Lane::Unknown, at(0)))
+            .collect();
         let granted: Vec<_> = waits.iter().filter_map(|wait| wait.ok()).collect();
         assert_eq!(granted.len(), 306);
         assert!(granted.iter().all(|wait| *wait <= LONGEST_WAIT));
-        assert!(waits.iter().all(|wait| wait.is_ok_and(|w| w <= LONGEST_WAIT) || wait.is_err()));
+        assert!(
+            waits
+                .iter()
+                .all(|wait| wait.is_ok_and(|w| w <= LONGEST_WAIT) || wait.is_err())
+        );
         assert!(!budget.take_at_once(Lane::Unknown, at(0)));
         assert!(budget.take_at_once(Lane::Known, at(0)));
     }
 
     #[test]
     fn rule_12_a_budget_of_nothing_lets_nothing_through() {
-        let none = BudgetConfig { total: 0, unknown: 0, burst: 10 };
+        let none = BudgetConfig {
+            total: 0,
+            unknown: 0,
+            burst: 10,
+        };
         let budget = Budget::new(none, at(0));
         assert!(budget.take(Lane::Unknown, at(0)).is_err());
         assert!(budget.take(Lane::Known, at(5_000)).is_err());

@@ -19,11 +19,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::breaker::Breaker;
-pub(crate) use self::breaker::BreakerState;
-pub(crate) use self::budget::BudgetConfig;
+pub use self::breaker::BreakerState;
 use self::budget::Budget;
+pub(crate) use self::budget::BudgetConfig;
 use self::report::Reports;
-pub(crate) use self::report::{LastError, Trouble};
+pub use self::report::{LastError, Trouble};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 
@@ -73,13 +73,19 @@ impl Upstream {
     pub(crate) async fn enter(&self, lane: Lane, deadline: Instant) -> Result<Pass<'_>, AuthError> {
         let now = self.clock.monotonic();
         self.breaker.check(now)?;
-        let wait = self.budget.take(lane, now).map_err(|wait| self.refuse(lane, wait))?;
+        let wait = self
+            .budget
+            .take(lane, now)
+            .map_err(|wait| self.refuse(lane, wait))?;
         if !wait.is_zero() {
             sleep(wait).await;
         }
         let slot = timeout_at(deadline, Arc::clone(&self.in_flight).acquire_owned()).await;
         match slot {
-            Ok(Ok(slot)) => Ok(Pass { upstream: self, _slot: slot }),
+            Ok(Ok(slot)) => Ok(Pass {
+                upstream: self,
+                _slot: slot,
+            }),
             _ => Err(self.refuse(lane, Duration::ZERO)),
         }
     }
@@ -128,7 +134,9 @@ impl Pass<'_> {
 
     /// Clerk did not answer, or answered with an error of its own.
     pub(crate) fn failed(self) {
-        self.upstream.breaker.failed(self.upstream.clock.monotonic());
+        self.upstream
+            .breaker
+            .failed(self.upstream.clock.monotonic());
         self.upstream.note(Trouble::Failing);
     }
 
@@ -138,6 +146,13 @@ impl Pass<'_> {
         let pause = self.upstream.breaker.pause(now, delay);
         self.upstream.note(Trouble::RateLimited);
         AuthError::retry_after(Reason::RateLimited, pause)
+    }
+
+    /// An answer came that cannot be read. It says nothing about whether the next one can: a
+    /// sender who finds a token with a strange answer must not be able to hold calls back.
+    pub(crate) fn unreadable(self) {
+        self.upstream.breaker.worked();
+        self.upstream.note(Trouble::Unreadable);
     }
 
     /// Clerk refuses the secret of this service.

@@ -71,12 +71,9 @@ impl Reports {
         let due = self.next_warning.load(Ordering::Relaxed);
         let next = now.saturating_add(QUIET.as_millis() as u64);
         let swap = || {
-            let swapped = self.next_warning.compare_exchange(
-                due,
-                next,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+            let swapped =
+                self.next_warning
+                    .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed);
             swapped.is_ok()
         };
         if now >= due && swap() {

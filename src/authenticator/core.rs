@@ -1,0 +1,112 @@
+//! The way of one token: class, accepted types, memory or proof, receiver, revocation.
+
+use std::sync::Arc;
+
+use super::forget::Forget;
+use super::jwt::JwtVerdict;
+use crate::admin::AdminClient;
+use crate::cache::{KeyHasher, Marks, Memo, Told};
+use crate::clock::Clock;
+use crate::error::{AuthError, Reason};
+use crate::identity::{MachineAuth, UnixMillis};
+use crate::jwt::JwtPolicy;
+use crate::keys::KeyStore;
+use crate::machine_secret::MachineSecret;
+use crate::opaque::OpaqueVerifier;
+use crate::receiver::Receiver;
+use crate::revocation::Revocations;
+use crate::secret::SecretKey;
+use crate::tasks::Tasks;
+use crate::token::{BearerToken, Shape, TokenTypes, classify};
+use crate::upstream::Upstream;
+
+/// Everything that is shared by the clones of an authenticator.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) accepted: Accepted,
+    pub(crate) max_token_len: usize,
+    pub(crate) own: OwnSecrets,
+    pub(crate) hasher: Arc<KeyHasher>,
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) forget: Arc<Forget>,
+    /// `None` where no JWT is accepted.
+    pub(crate) keys: Option<KeyStore>,
+    pub(crate) jwt_policy: JwtPolicy,
+    pub(crate) jwts: Memo<JwtVerdict>,
+    pub(crate) opaque: Arc<OpaqueVerifier>,
+    pub(crate) opaques: Arc<Memo<MachineAuth>>,
+    pub(crate) receiver: Receiver,
+    pub(crate) revocations: Revocations,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) admin: Option<AdminClient>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Dropped with the last clone, and with it all that runs in the background.
+    pub(crate) tasks: Tasks,
+}
+
+/// The types that can be verified, by how they are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Accepted {
+    pub(crate) jwt: TokenTypes,
+    pub(crate) opaque: TokenTypes,
+}
+
+/// The secrets of this service, which are never accepted as tokens.
+#[derive(Debug)]
+pub(crate) struct OwnSecrets {
+    pub(crate) instance: Option<SecretKey>,
+    pub(crate) machine: Option<MachineSecret>,
+}
+
+impl OwnSecrets {
+    /// Compares in constant time.
+    fn hold(&self, token: &str) -> bool {
+        let token = token.as_bytes();
+        let machine = self.machine.as_ref().and_then(MachineSecret::current);
+        machine.is_some_and(|secret| secret.is(token))
+            || self
+                .instance
+                .as_ref()
+                .is_some_and(|secret| secret.is(token))
+    }
+}
+
+impl Core {
+    /// Decides on a token at once where nobody has to be asked.
+    pub(crate) fn authenticate(
+        self: &Arc<Self>,
+        token: BearerToken<'_>,
+        accept: TokenTypes,
+    ) -> Told<MachineAuth> {
+        let text = token.as_str();
+        match classify(token) {
+            None => reject(Reason::UnknownClass),
+            Some(Shape::Jwt) => self.jwt(text, accept.and(self.accepted.jwt)),
+            Some(Shape::Opaque(_)) if self.own.hold(text) => reject(Reason::OwnSecret),
+            Some(Shape::Opaque(kind)) => {
+                if accept.and(self.accepted.opaque).contains(kind) {
+                    self.opaque(kind, text)
+                } else {
+                    reject(Reason::TypeNotAccepted)
+                }
+            }
+        }
+    }
+
+    /// Checks what may have changed since the token was verified.
+    pub(super) fn check_now(&self, auth: &MachineAuth, leeway: UnixMillis) -> Result<(), Reason> {
+        let now = UnixMillis::from_duration(self.clock.unix_time());
+        let is_over = |end: UnixMillis| end.plus(leeway) <= now;
+        if auth.expiry().is_some_and(is_over) {
+            return Err(Reason::Expired);
+        }
+        if self.revocations.refuse(auth.facts()) {
+            return Err(Reason::Revoked);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn reject<V>(reason: Reason) -> Told<V> {
+    Told::Now(Err(AuthError::from(reason)))
+}

@@ -1,0 +1,235 @@
+//! The framework-free heart: a token in, an identity or a rejection out.
+//!
+//! Order within this folder: `forget`, `headers` ← `jwt`, `opaque` ← `core` ← here (`jwt` and
+//! `opaque` hold the two halves of `core`'s one decision).
+
+mod core;
+mod forget;
+mod headers;
+mod jwt;
+mod opaque;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use self::core::{Accepted, Core, OwnSecrets};
+pub(crate) use self::forget::Forget;
+pub use self::headers::RequestHeaders;
+pub(crate) use self::jwt::JwtVerdict;
+use crate::admin::AdminClient;
+use crate::cache::Told;
+use crate::error::{AuthError, Reason};
+use crate::evict::Evict as _;
+use crate::health::Health;
+use crate::identity::MachineAuth;
+use crate::keys::KeyStore;
+use crate::revocation::Revocations;
+use crate::token::{BearerToken, TokenSource, TokenTypes};
+
+/// Proves machine tokens: JWTs locally, opaque ones through Clerk, each remembered for a while.
+///
+/// Cheap to clone; all clones share one cache, one set of keys, one budget of calls and one list
+/// of revocations. Needs a Tokio runtime when it has to ask Clerk. What runs in the background
+/// ends when the last clone is dropped.
+///
+/// Put it into a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer, or call it yourself:
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use clerk_machine_auth::testing::ClerkEmulator;
+/// # let emulator = ClerkEmulator::start().await;
+/// # let me = emulator.machine("reports").create();
+/// # let token = emulator.api_key("user_2ab").scopes(["reports:read"]).create();
+/// use clerk_machine_auth::Authenticator;
+///
+/// let clerk = Authenticator::builder()
+///     .api_url(emulator.api_url())
+///     .secret_key(emulator.secret_key())
+///     .machine_id(me.id())
+///     .build()?;
+/// let auth = clerk.verify(token.token()).await?;
+/// assert_eq!(auth.user_id(), Some("user_2ab"));
+/// assert!(auth.has_scope("reports:read"));
+/// assert!(clerk.verify("ak_made_up_0123456789").await.is_err());
+/// # Ok(()) }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+///
+/// # Security
+///
+/// A verdict is remembered by a keyed hash of its token; the token itself is not kept. Expiry, the
+/// accepted types, the receiver and local revocations are checked for every request, remembered or
+/// not. How long a revocation at Clerk may take to be seen is the *revocation budget* of the
+/// README.
+#[derive(Clone)]
+pub struct Authenticator {
+    core: Arc<Core>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(core: Core) -> Self {
+        let core = Arc::new(core);
+        Self { core }
+    }
+
+    /// Verifies the token that a request carries in its `Authorization` field.
+    ///
+    /// Takes a request, its [`Parts`](http::request::Parts) or a [`HeaderMap`](http::HeaderMap).
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`MissingToken`](crate::AuthErrorKind::MissingToken) if the request carries no
+    /// bearer token, with [`InvalidRequest`](crate::AuthErrorKind::InvalidRequest) if it does not
+    /// carry exactly one well-formed token (RFC 6750 §2.1), and as [`verify`](Self::verify) does.
+    pub async fn authenticate(
+        &self,
+        request: &impl RequestHeaders,
+    ) -> Result<MachineAuth, AuthError> {
+        let source = self.token_source(None);
+        let found = source.find(request.headers());
+        let (token, _) = found
+            .map_err(|_| Reason::Malformed)?
+            .ok_or(Reason::NoToken)?;
+        self.decide(token, TokenTypes::all()).into_result().await
+    }
+
+    /// Verifies a token.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`InvalidRequest`](crate::AuthErrorKind::InvalidRequest) for a text that is no
+    /// bearer token, with [`InvalidToken`](crate::AuthErrorKind::InvalidToken) for a token that is
+    /// not accepted, and with [`Unavailable`](crate::AuthErrorKind::Unavailable) if that cannot be
+    /// found out just now.
+    pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
+        let token = BearerToken::parse(token.as_bytes(), self.core.max_token_len)
+            .map_err(|_| Reason::Malformed)?;
+        self.decide(token, TokenTypes::all()).into_result().await
+    }
+
+    pub(crate) fn decide(&self, token: BearerToken<'_>, accept: TokenTypes) -> Told<MachineAuth> {
+        let told = self.core.authenticate(token, accept);
+        if let Told::Now(Err(error)) = &told {
+            tracing::debug!(reason = error.reason(), "a token was rejected");
+        }
+        told
+    }
+
+    pub(crate) fn token_source(&self, api_key_header: Option<http::HeaderName>) -> TokenSource {
+        TokenSource {
+            api_key_header,
+            max_len: self.core.max_token_len,
+        }
+    }
+
+    /// Fetches the keys and the machine secret, where they are fetched, before the first request.
+    ///
+    /// Optional: without it the first requests wait for them.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Unavailable`](crate::AuthErrorKind::Unavailable) if Clerk does not give them;
+    /// later requests try again.
+    pub async fn warm_up(&self) -> Result<(), AuthError> {
+        let core = &self.core;
+        if let Some(secret) = &core.own.machine {
+            secret.load().await.map_err(|_| Reason::Credentials)?;
+        }
+        let Some(keys) = &core.keys else {
+            return Ok(());
+        };
+        if keys.current(core.clock.monotonic(), &core.tasks).is_none()
+            && let Some(fetch) = keys.fetch(core.clock.monotonic(), &core.tasks)?
+        {
+            fetch.landed().await;
+        }
+        let ready = keys.current(core.clock.monotonic(), &core.tasks);
+        ready.map(|_| ()).ok_or_else(|| Reason::NoKeys.into())
+    }
+
+    /// Forgets what is known of a token.
+    pub fn invalidate_token(&self, token: &str) {
+        self.core.forget.token(token);
+    }
+
+    /// Forgets what is known of the token or key with this identifier.
+    pub fn invalidate_id(&self, id: &str) {
+        self.core.forget.evict_id(id);
+    }
+
+    /// Forgets what is known of a machine, a user or an organization, and of all its tokens.
+    pub fn invalidate_subject(&self, subject: &str) {
+        self.core.forget.evict_subject(subject);
+    }
+
+    /// Forgets every verdict.
+    pub fn invalidate_all(&self) {
+        self.core.marks.forget_all();
+    }
+
+    /// Tokens and senders that this process refuses, whatever Clerk says of them.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.core.revocations
+    }
+
+    /// Manages machines, tokens and keys with the secrets of this authenticator; `None` without a
+    /// secret.
+    ///
+    /// What is revoked or deleted through it is forgotten here at once.
+    #[must_use]
+    pub fn admin(&self) -> Option<&AdminClient> {
+        self.core.admin.as_ref()
+    }
+
+    /// Tells how this authenticator is doing; asks nobody.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let core = &self.core;
+        let now = core.clock.monotonic();
+        let (calls_left_unknown, calls_left_known) = core.upstream.budget_left();
+        let (opaque_good, opaque_bad) = core.opaques.len();
+        let reports = core.upstream.reports();
+        Health {
+            keys_age_seconds: core
+                .keys
+                .as_ref()
+                .and_then(|keys| keys.age(now))
+                .map(|age| age.as_secs()),
+            keys_ready: core.keys.as_ref().is_some_and(|keys| keys.is_ready(now)),
+            breaker: core.upstream.breaker(),
+            trouble: reports.trouble(),
+            last_error: reports.last_error(),
+            calls_left_unknown,
+            calls_left_known,
+            saturations: reports.saturations(),
+            in_flight: core.tasks.running(),
+            remembered_good: opaque_good.saturating_add(core.jwts.len().0),
+            remembered_bad: opaque_bad,
+        }
+    }
+
+    /// Ends what runs in the background and waits until it has ended.
+    ///
+    /// Tokens that are remembered are still accepted; one that Clerk would have to be asked about
+    /// is answered as unavailable.
+    pub async fn shutdown(&self) {
+        self.core.tasks.shutdown().await;
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pinned = matches!(self.core.keys, Some(KeyStore::Pinned(_)));
+        f.debug_struct("Authenticator")
+            .field("accepted", &self.core.accepted)
+            .field("receiver", &self.core.receiver)
+            .field("pinned_key", &pinned)
+            .finish_non_exhaustive()
+    }
+}

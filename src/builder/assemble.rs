@@ -1,0 +1,206 @@
+//! Puts an authenticator together from checked settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checked::{Binding, Identity, KeyOrigin, check_tuning};
+use super::error::BuildError;
+use super::settings::Settings;
+use crate::admin::{AdminClient, AdminParts};
+use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
+use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
+use crate::jwt::{Audience, JwtPolicy};
+use crate::keys::{KeySource, KeyStore};
+use crate::opaque::{OpaqueParts, OpaquePolicy, OpaqueVerifier};
+use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
+use crate::revocation::Revocations;
+use crate::tasks::Tasks;
+use crate::transport::{RetryPolicy, Transport};
+use crate::upstream::Upstream;
+
+/// The admin client answers to nobody's request, so it may take longer than a verification.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What several parts share.
+struct Shared {
+    settings: Settings,
+    identity: Identity,
+    transport: Transport,
+    upstream: Arc<Upstream>,
+    marks: Arc<Marks>,
+    forget: Arc<Forget>,
+}
+
+pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildError> {
+    check_tuning(&settings)?;
+    let identity = Identity::of(&settings)?;
+    let accepted = identity.accepted(settings.accept)?;
+    let binding = identity.binding(accepted, settings.senders.clone())?;
+    let shared = Shared::new(settings, identity)?;
+    Ok(Authenticator::new(shared.core(accepted, binding)))
+}
+
+impl Shared {
+    fn new(settings: Settings, identity: Identity) -> Result<Self, BuildError> {
+        let transport = match &settings.http {
+            Some(client) => Transport::with_client(client.clone()),
+            None => Transport::new(settings.connect_timeout)
+                .map_err(|error| BuildError::new("http_client", error))?,
+        };
+        let hasher = KeyHasher::new()
+            .ok_or_else(|| BuildError::new("system", "there is no randomness to be had"))?;
+        let clock = Arc::clone(&settings.clock);
+        let marks = Arc::<Marks>::default();
+        let forget = Forget {
+            marks: Arc::clone(&marks),
+            hasher: Arc::new(hasher),
+        };
+        Ok(Self {
+            upstream: Arc::new(Upstream::new(settings.budget, settings.in_flight, clock)),
+            settings,
+            identity,
+            transport,
+            marks,
+            forget: Arc::new(forget),
+        })
+    }
+
+    fn core(mut self, accepted: Accepted, binding: Binding) -> Core {
+        let admin = self.admin();
+        Core {
+            accepted,
+            max_token_len: self.settings.max_token_len,
+            own: OwnSecrets {
+                instance: self.identity.instance.clone(),
+                machine: self.identity.machine.clone(),
+            },
+            hasher: Arc::clone(&self.forget.hasher),
+            marks: Arc::clone(&self.marks),
+            forget: Arc::clone(&self.forget),
+            keys: self.keys(accepted),
+            jwt_policy: self.jwt_policy(),
+            jwts: self.memo(self.jwt_windows(), 0),
+            opaque: Arc::new(OpaqueVerifier::new(self.opaque())),
+            opaques: Arc::new(self.memo(self.settings.opaque, self.settings.negative_capacity)),
+            receiver: self.receiver(binding, admin.as_ref()),
+            revocations: Revocations::default(),
+            upstream: Arc::clone(&self.upstream),
+            admin,
+            clock: Arc::clone(&self.settings.clock),
+            tasks: Tasks::new(),
+        }
+    }
+
+    fn memo<V>(&self, windows: Windows, bad_capacity: u64) -> Memo<V>
+    where
+        V: Clone + crate::cache::Named + Send + Sync + 'static,
+    {
+        let config = MemoConfig {
+            windows,
+            good_capacity: self.settings.capacity,
+            bad_capacity,
+        };
+        Memo::new(
+            config,
+            Arc::clone(&self.marks),
+            Arc::clone(&self.settings.clock),
+        )
+    }
+
+    /// A JWT needs nobody to be asked, so there is nothing to renew and nothing to be stale.
+    fn jwt_windows(&self) -> Windows {
+        Windows {
+            fresh: self.settings.jwt_verdict,
+            jitter: 0.0,
+            stale_if_error: Duration::ZERO,
+            negative: Duration::ZERO,
+        }
+    }
+
+    fn admin(&self) -> Option<AdminClient> {
+        let identity = &self.identity;
+        if identity.instance.is_none() && identity.machine.is_none() {
+            return None;
+        }
+        let forget = Arc::clone(&self.forget);
+        Some(AdminClient::from_parts(AdminParts {
+            transport: self.transport.clone(),
+            api: identity.api.clone(),
+            instance: identity.instance.clone(),
+            machine: identity.machine.clone(),
+            evict: Some(forget),
+            clock: Arc::clone(&self.settings.clock),
+            read: RetryPolicy::safe(ADMIN_TIMEOUT),
+            write: RetryPolicy::once(ADMIN_TIMEOUT),
+        }))
+    }
+
+    fn keys(&mut self, accepted: Accepted) -> Option<KeyStore> {
+        let origin = self.identity.keys.take()?;
+        if accepted.jwt.is_empty() {
+            return None;
+        }
+        let (url, secret) = match origin {
+            KeyOrigin::Pinned(set) => return Some(KeyStore::pinned(set)),
+            KeyOrigin::Public(url) => (url, None),
+            KeyOrigin::Backend => {
+                let url = self.identity.api.join(&["v1", "jwks"]);
+                (url, self.identity.instance.clone())
+            }
+        };
+        let retry = RetryPolicy::verification(self.settings.timeout);
+        let source = KeySource::new(self.transport.clone(), url, secret, retry);
+        let clock = Arc::clone(&self.settings.clock);
+        Some(KeyStore::published(source, self.settings.keys, clock))
+    }
+
+    fn jwt_policy(&self) -> JwtPolicy {
+        JwtPolicy {
+            issuer: self.identity.issuer.clone(),
+            audience: Audience::new(&self.settings.audience),
+            skew: self.settings.skew,
+            require_cat: self.settings.require_cat,
+        }
+    }
+
+    fn opaque(&self) -> OpaqueParts {
+        let subjects = self.settings.api_key_subjects.iter();
+        OpaqueParts {
+            transport: self.transport.clone(),
+            api: self.identity.api.clone(),
+            instance: self.identity.instance.clone(),
+            machine: self.identity.machine.clone(),
+            upstream: Arc::clone(&self.upstream),
+            policy: OpaquePolicy {
+                api_key_subjects: subjects.map(|prefix| prefix.as_str().into()).collect(),
+                audience: Audience::new(&self.settings.audience),
+            },
+            timeout: self.settings.timeout,
+            clock: Arc::clone(&self.settings.clock),
+        }
+    }
+
+    fn receiver(&self, binding: Binding, admin: Option<&AdminClient>) -> Receiver {
+        let rule = match (binding, admin) {
+            (Binding::Registry(me), Some(admin)) => self.registry(me, admin),
+            (Binding::Listed(senders), _) => SenderRule::Listed(senders),
+            (Binding::Any, _) => SenderRule::Any,
+            (Binding::ScopeClaims | Binding::Registry(_), _) => SenderRule::ScopeClaims,
+        };
+        Receiver {
+            me: self.identity.me.clone(),
+            rule,
+        }
+    }
+
+    fn registry(&self, me: crate::id::MachineId, admin: &AdminClient) -> SenderRule {
+        let timeout = self.settings.timeout;
+        SenderRule::Registry(Arc::new(Registry::new(RegistryParts {
+            me,
+            admin: admin.with_read_policy(RetryPolicy::verification(timeout)),
+            memo: Arc::new(self.memo(self.settings.opaque, self.settings.negative_capacity)),
+            upstream: Arc::clone(&self.upstream),
+            timeout,
+        })))
+    }
+}

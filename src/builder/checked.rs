@@ -1,0 +1,278 @@
+//! Settings that have been checked, each on its own and against the others.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::error::BuildError;
+use super::publishable_key::FrontendApi;
+use super::settings::{MachineSetting, SenderSetting, Settings};
+use crate::authenticator::Accepted;
+use crate::id::MachineId;
+use crate::keys::{KeySet, parse_pem};
+use crate::machine_secret::MachineSecret;
+use crate::secret::SecretKey;
+use crate::token::{TokenType, TokenTypes};
+use crate::transport::BaseUrl;
+
+type Checked<T> = Result<T, BuildError>;
+
+const SECRET_KEY: &str = "secret_key (CLERK_SECRET_KEY)";
+const MACHINE_SECRET_KEY: &str = "machine_secret_key (CLERK_MACHINE_SECRET_KEY)";
+const MACHINE_ID: &str = "machine_id (CLERK_MACHINE_ID)";
+const JWT_KEY: &str = "jwt_key (CLERK_JWT_KEY)";
+const PUBLISHABLE_KEY: &str = "publishable_key (CLERK_PUBLISHABLE_KEY)";
+const API_URL: &str = "api_url (CLERK_API_URL)";
+
+/// Where the keys for JWTs come from.
+#[derive(Debug)]
+pub(super) enum KeyOrigin {
+    Pinned(KeySet),
+    Backend,
+    Public(Url),
+}
+
+/// Who this service is and what it trusts.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) instance: Option<SecretKey>,
+    pub(super) machine: Option<MachineSecret>,
+    pub(super) me: Option<MachineId>,
+    pub(super) api: BaseUrl,
+    pub(super) keys: Option<KeyOrigin>,
+    pub(super) issuer: Option<Box<str>>,
+}
+
+/// How M2M tokens are bound to this machine.
+#[derive(Debug)]
+pub(super) enum Binding {
+    Registry(MachineId),
+    Listed(Box<[MachineId]>),
+    ScopeClaims,
+    Any,
+}
+
+impl Identity {
+    pub(super) fn of(settings: &Settings) -> Checked<Self> {
+        let instance = settings.secret_key.clone().transpose();
+        let instance = instance.map_err(|error| BuildError::new(SECRET_KEY, error))?;
+        let machine = machine(settings)?;
+        let frontend = settings
+            .publishable_key
+            .as_deref()
+            .map(FrontendApi::parse)
+            .transpose();
+        let frontend = frontend.map_err(|error| BuildError::new(PUBLISHABLE_KEY, error))?;
+        let issuer = settings
+            .issuer
+            .clone()
+            .or_else(|| frontend.as_ref().map(FrontendApi::issuer));
+        Ok(Self {
+            me: me(settings, machine.as_ref())?,
+            api: api(&settings.api_url)?,
+            keys: keys(settings, instance.is_some(), frontend.as_ref())?,
+            issuer: issuer.map(Into::into),
+            instance,
+            machine,
+        })
+    }
+
+    /// Decides which types are accepted in which form.
+    pub(super) fn accepted(&self, wanted: Option<TokenTypes>) -> Checked<Accepted> {
+        let jwt = match self.keys {
+            Some(_) => TokenTypes::from_iter([TokenType::M2m, TokenType::OAuth]),
+            None => TokenTypes::NONE,
+        };
+        let opaque = match (&self.instance, &self.machine) {
+            (Some(_), _) => TokenTypes::all(),
+            (None, Some(_)) => TokenTypes::from_iter([TokenType::M2m]),
+            (None, None) => TokenTypes::NONE,
+        };
+        let possible = TokenTypes::from_iter(jwt.iter().chain(opaque.iter()));
+        if possible.is_empty() {
+            return Err(BuildError::new(SECRET_KEY, NOTHING_TO_VERIFY_WITH));
+        }
+        let wanted = wanted.unwrap_or(possible);
+        check_wanted(wanted, possible)?;
+        Ok(Accepted {
+            jwt: jwt.and(wanted),
+            opaque: opaque.and(wanted),
+        })
+    }
+
+    /// Decides what binds M2M tokens to this machine.
+    pub(super) fn binding(&self, accepted: Accepted, senders: SenderSetting) -> Checked<Binding> {
+        match (senders, &self.me) {
+            (SenderSetting::Listed(ids), _) => listed(ids),
+            (SenderSetting::ScopeClaims, None) => {
+                let problem = "`trust_scope_claims` needs to know which machine this is; set it";
+                Err(BuildError::new(MACHINE_ID, problem))
+            }
+            (SenderSetting::ScopeClaims, Some(_)) => Ok(Binding::ScopeClaims),
+            (SenderSetting::Any, _) => Ok(Binding::Any),
+            (SenderSetting::Default, me) => self.default_binding(accepted, me.as_ref()),
+        }
+    }
+
+    fn default_binding(&self, accepted: Accepted, me: Option<&MachineId>) -> Checked<Binding> {
+        let takes_jwt = accepted.jwt.contains(TokenType::M2m);
+        let takes_opaque = accepted.opaque.contains(TokenType::M2m);
+        if takes_jwt {
+            return match (&self.instance, me) {
+                (Some(_), Some(me)) => Ok(Binding::Registry(me.clone())),
+                (Some(_), None) => Err(BuildError::new(MACHINE_ID, UNBOUND_JWT)),
+                (None, _) => Err(BuildError::new(SECRET_KEY, UNBOUND_JWT)),
+            };
+        }
+        if takes_opaque && me.is_none() && self.machine.is_none() {
+            return Err(BuildError::new(MACHINE_ID, UNBOUND_OPAQUE));
+        }
+        // No M2M JWT is accepted; should one ever get this far, this lets none through unbound.
+        Ok(Binding::ScopeClaims)
+    }
+}
+
+const NOTHING_TO_VERIFY_WITH: &str = "there is nothing to verify tokens with; set secret_key, or \
+    machine_secret_key for opaque M2M tokens, or jwt_key or publishable_key for JWTs";
+const UNBOUND_JWT: &str = "M2M JWTs are accepted and nothing binds them to this machine; set \
+    secret_key and machine_id so that Clerk's registry decides, or choose allow_senders, \
+    trust_scope_claims or any_sender, or leave m2m_token out of accept";
+const UNBOUND_OPAQUE: &str = "opaque M2M tokens are accepted and nothing binds them to this \
+    machine; set machine_id or machine_secret_key, or choose allow_senders or any_sender, or leave \
+    m2m_token out of accept";
+
+fn machine(settings: &Settings) -> Checked<Option<MachineSecret>> {
+    match &settings.machine_secret {
+        None => Ok(None),
+        Some(MachineSetting::Secret(secret)) => Ok(Some(secret.clone())),
+        Some(MachineSetting::Key(Ok(key))) => Ok(Some(MachineSecret::fixed(key.clone()))),
+        Some(MachineSetting::Key(Err(error))) => Err(BuildError::new(MACHINE_SECRET_KEY, error)),
+    }
+}
+
+fn me(settings: &Settings, secret: Option<&MachineSecret>) -> Checked<Option<MachineId>> {
+    match &settings.machine_id {
+        Some(id) => MachineId::new(id.trim())
+            .map(Some)
+            .map_err(|error| BuildError::new(MACHINE_ID, error)),
+        None => Ok(secret.and_then(MachineSecret::machine_id).cloned()),
+    }
+}
+
+fn api(url: &str) -> Checked<BaseUrl> {
+    let url = url.trim().trim_end_matches('/');
+    BaseUrl::parse(url.strip_suffix("/v1").unwrap_or(url))
+        .map_err(|error| BuildError::new(API_URL, error))
+}
+
+fn keys(
+    settings: &Settings,
+    have_secret: bool,
+    frontend: Option<&FrontendApi>,
+) -> Checked<Option<KeyOrigin>> {
+    if let Some(pem) = &settings.jwt_key {
+        let key = parse_pem(pem).map_err(|error| BuildError::new(JWT_KEY, error))?;
+        return Ok(Some(KeyOrigin::Pinned(KeySet::pinned(key))));
+    }
+    if have_secret {
+        return Ok(Some(KeyOrigin::Backend));
+    }
+    Ok(frontend.map(|frontend| KeyOrigin::Public(frontend.key_set())))
+}
+
+fn check_wanted(wanted: TokenTypes, possible: TokenTypes) -> Checked<()> {
+    if wanted.is_empty() {
+        return Err(BuildError::new(
+            "accept",
+            "the list is empty; name at least one type",
+        ));
+    }
+    match wanted.iter().find(|kind| !possible.contains(*kind)) {
+        Some(kind) => Err(BuildError::new(
+            SECRET_KEY,
+            format_args!("`{kind}` is to be accepted and cannot be verified without this secret"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn listed(ids: Vec<String>) -> Checked<Binding> {
+    if ids.is_empty() {
+        let problem = "the list is empty; name at least one machine, or choose any_sender";
+        return Err(BuildError::new("allow_senders", problem));
+    }
+    let ids = ids
+        .into_iter()
+        .map(MachineId::new)
+        .collect::<Result<_, _>>();
+    ids.map(Binding::Listed)
+        .map_err(|error| BuildError::new("allow_senders", error))
+}
+
+/// Checks the numbers.
+pub(super) fn check_tuning(settings: &Settings) -> Checked<()> {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let (windows, budget) = (&settings.opaque, &settings.budget);
+    let rules = [
+        (
+            "stale_if_error",
+            windows.stale_if_error > minutes(5),
+            "at most 300 s",
+        ),
+        (
+            "jwt_verdict_for",
+            settings.jwt_verdict > minutes(5),
+            "at most 300 s",
+        ),
+        ("clock_skew", settings.skew > minutes(1), "at most 60 s"),
+        ("timeout", settings.timeout.is_zero(), "more than zero"),
+        (
+            "connect_timeout",
+            settings.connect_timeout.is_zero(),
+            "more than zero",
+        ),
+        ("max_token_len", settings.max_token_len == 0, "at least 1"),
+        ("calls_per_second", budget.total == 0, "at least 1"),
+        (
+            "unknown_calls_per_second",
+            budget.unknown > budget.total,
+            "at most calls_per_second",
+        ),
+        ("calls_in_flight", settings.in_flight == 0, "at least 1"),
+        (
+            "keys_cooldown",
+            settings.keys.cooldown.is_zero(),
+            "more than zero",
+        ),
+        (
+            "keys_refresh_ahead",
+            settings.keys.refresh_ahead >= settings.keys.fresh,
+            "less than keys_fresh_for",
+        ),
+        (
+            "api_key_subjects",
+            !are_subjects(&settings.api_key_subjects),
+            "one or more of `user_`, `org_`, `mch_`, `scim_`",
+        ),
+        (
+            "audience",
+            settings.audience.iter().any(String::is_empty),
+            "a name",
+        ),
+    ];
+    match rules.into_iter().find(|(_, broken, _)| *broken) {
+        Some((setting, _, bound)) => Err(BuildError::new(
+            setting,
+            format_args!("it has to be {bound}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn are_subjects(prefixes: &[String]) -> bool {
+    const SUBJECTS: [&str; 4] = ["user_", "org_", "mch_", "scim_"];
+    !prefixes.is_empty()
+        && prefixes
+            .iter()
+            .all(|prefix| SUBJECTS.contains(&prefix.as_str()))
+}

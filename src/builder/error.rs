@@ -1,0 +1,48 @@
+//! A mistake in the settings, with the setting's name and what to do about it.
+
+use std::fmt;
+
+/// Why an authenticator cannot be built from its settings.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::Authenticator;
+///
+/// let error = Authenticator::builder()
+///     .secret_key("pk_test_4f8a")
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(error.setting(), "secret_key (CLERK_SECRET_KEY)");
+/// assert!(error.to_string().contains("starts with `sk_`"));
+/// ```
+///
+/// # Security
+///
+/// Never shows the value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildError {
+    setting: &'static str,
+    problem: String,
+}
+
+impl BuildError {
+    pub(super) fn new(setting: &'static str, problem: impl fmt::Display) -> Self {
+        let problem = problem.to_string();
+        Self { setting, problem }
+    }
+
+    /// Returns the setting that is wrong or missing.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl std::error::Error for BuildError {}

@@ -1,0 +1,211 @@
+//! Collects the settings of an authenticator and checks them together.
+//!
+//! Order within this folder: `error`, `settings`, `publishable_key` ← `checked` ← `assemble` ←
+//! here, `tuning`, `env`.
+
+mod assemble;
+mod checked;
+mod env;
+mod error;
+mod publishable_key;
+mod settings;
+mod tuning;
+
+use crate::authenticator::Authenticator;
+use crate::clock::Clock;
+use crate::machine_secret::MachineSecret;
+use crate::secret::{MachineSecretKey, SecretKey};
+use crate::token::{TokenType, TokenTypes};
+
+pub use self::error::BuildError;
+use self::settings::{MachineSetting, SenderSetting, Settings};
+
+/// Collects the settings of an [`Authenticator`].
+///
+/// Every mistake is reported by [`build`](Self::build), with the setting's name and what to do.
+/// Nothing is called before the first request, so a service starts while Clerk is away.
+///
+/// # Examples
+///
+/// A service that verifies every type of token, and whose senders Clerk's registry decides on:
+///
+/// ```
+/// use clerk_machine_auth::Authenticator;
+///
+/// let clerk = Authenticator::builder()
+///     .secret_key("sk_test_4f8a")
+///     .machine_id("mch_2xhFjEI5X2qWRvtV13BzSj8H6Dk")
+///     .build()?;
+/// assert!(clerk.admin().is_some());
+/// # Ok::<(), clerk_machine_auth::BuildError>(())
+/// ```
+///
+/// A service without any secret, which takes the JWTs of two known machines:
+///
+/// ```
+/// use clerk_machine_auth::{Authenticator, TokenType};
+///
+/// let clerk = Authenticator::builder()
+///     .publishable_key("pk_test_Y2xlYW4tbWF5Zmx5LTYyLmNsZXJrLmFjY291bnRzLmRldiQ=")
+///     .accept([TokenType::M2m])
+///     .allow_senders(["mch_2xhFjEI5X2qWRvtV13BzSj8H6Dk", "mch_2yhFjEI5X2qWRvtV13BzSj8H6Dk"])
+///     .build()?;
+/// # Ok::<(), clerk_machine_auth::BuildError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct AuthenticatorBuilder {
+    settings: Settings,
+}
+
+impl Authenticator {
+    /// Starts with the defaults.
+    pub fn builder() -> AuthenticatorBuilder {
+        AuthenticatorBuilder::default()
+    }
+
+    /// Takes the settings from the environment: `CLERK_SECRET_KEY`, `CLERK_MACHINE_SECRET_KEY`,
+    /// `CLERK_MACHINE_ID`, `CLERK_JWT_KEY`, `CLERK_PUBLISHABLE_KEY` and `CLERK_API_URL`.
+    ///
+    /// An empty variable counts as none. To add settings of your own, start from
+    /// [`AuthenticatorBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`AuthenticatorBuilder::build`] does, and for a variable that is no Unicode.
+    pub fn from_env() -> Result<Self, BuildError> {
+        AuthenticatorBuilder::from_env()?.build()
+    }
+}
+
+impl AuthenticatorBuilder {
+    /// Uses the secret of the instance (`sk_…`): verifies every type of token, fetches the keys for
+    /// JWTs, and asks the registry which machines may reach this one.
+    pub fn secret_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.secret_key = Some(SecretKey::new(key));
+        self
+    }
+
+    /// Uses the secret of this machine (`ak_…`), as it stays.
+    ///
+    /// Clerk then checks itself that an opaque M2M token may reach this machine.
+    pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.machine_secret = Some(MachineSetting::Key(MachineSecretKey::new(key)));
+        self
+    }
+
+    /// Uses a machine secret that is kept fresh; see [`MachineSecret`].
+    pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
+        self.settings.machine_secret = Some(MachineSetting::Secret(secret.into()));
+        self
+    }
+
+    /// Says which machine this service is (`mch_…`): M2M tokens have to be meant for it.
+    pub fn machine_id(mut self, id: impl Into<String>) -> Self {
+        self.settings.machine_id = Some(id.into());
+        self
+    }
+
+    /// Verifies JWTs with this public key of the instance, and fetches none.
+    ///
+    /// Takes PEM with or without its header lines, with real or `\n`-escaped line breaks, or in
+    /// base64. A token's `kid` is then not looked at.
+    pub fn jwt_key(mut self, pem: impl Into<String>) -> Self {
+        self.settings.jwt_key = Some(pem.into());
+        self
+    }
+
+    /// Takes issuer and public key set from the publishable key (`pk_…`), so that JWTs can be
+    /// verified without any secret.
+    pub fn publishable_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.publishable_key = Some(key.into());
+        self
+    }
+
+    /// Calls another address than `https://api.clerk.com`; a trailing `/v1` is taken off.
+    ///
+    /// # Security
+    ///
+    /// `http` is taken for loopback addresses only.
+    pub fn api_url(mut self, url: impl Into<String>) -> Self {
+        self.settings.api_url = url.into();
+        self
+    }
+
+    /// Takes JWTs of this issuer only; by default that of the publishable key, if there is one.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.settings.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Takes OAuth tokens for this audience only (RFC 9068 §4); may be called for several, any one
+    /// of which will do. A token that names none is refused.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.settings.audience.push(audience.into());
+        self
+    }
+
+    /// Accepts these types only; by default all that the other settings can verify.
+    pub fn accept(mut self, types: impl IntoIterator<Item = TokenType>) -> Self {
+        self.settings.accept = Some(TokenTypes::from_iter(types));
+        self
+    }
+
+    /// Takes M2M tokens of these machines (`mch_…`) only, JWT or opaque, and asks no registry.
+    ///
+    /// With a [`machine_id`](Self::machine_id) opaque tokens have to be meant for it all the same.
+    pub fn allow_senders<S: Into<String>>(mut self, machines: impl IntoIterator<Item = S>) -> Self {
+        let machines = machines.into_iter().map(Into::into).collect();
+        self.settings.senders = SenderSetting::Listed(machines);
+        self
+    }
+
+    /// Takes an M2M JWT for meant for this machine if its `scopes` or `aud` say so.
+    ///
+    /// # Security
+    ///
+    /// Clerk treats both as claims of the sender's own choice. Any machine of the instance can mint
+    /// a token that names this one: this keeps out mistakes, not attackers.
+    pub fn trust_scope_claims(mut self) -> Self {
+        self.settings.senders = SenderSetting::ScopeClaims;
+        self
+    }
+
+    /// Takes M2M tokens of every machine of the instance.
+    ///
+    /// # Security
+    ///
+    /// Right only where every machine of the instance may call this service. With a
+    /// [`machine_id`](Self::machine_id) opaque tokens have to be meant for it all the same.
+    pub fn any_sender(mut self) -> Self {
+        self.settings.senders = SenderSetting::Any;
+        self
+    }
+
+    /// Calls Clerk through this client instead of one of our own.
+    ///
+    /// # Security
+    ///
+    /// Turn its redirects off: a redirect would carry tokens and secrets elsewhere. Its connect
+    /// timeout is its own; [`timeout`](Self::timeout) still bounds each call.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.settings.http = Some(client);
+        self
+    }
+
+    /// Tells the time by another clock, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.settings.clock = std::sync::Arc::new(clock);
+        self
+    }
+
+    /// Checks the settings and makes the authenticator; nothing is called.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a setting that is not what it should be, for a type of token that is to be
+    /// accepted and cannot be verified, and for M2M tokens that nothing binds to this machine.
+    pub fn build(self) -> Result<Authenticator, BuildError> {
+        assemble::authenticator(self.settings)
+    }
+}

@@ -1,0 +1,115 @@
+//! The publishable key of an instance, which holds the host of its frontend API.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use url::Url;
+
+use crate::transport::{BaseUrl, BaseUrlError, is_loopback};
+
+/// Why a text is not taken as a publishable key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PublishableKeyError {
+    #[error("expected a key that starts with `pk_test_` or `pk_live_`; copy it from the dashboard")]
+    Prefix,
+    #[error("the key does not hold a host name; copy it from the dashboard again")]
+    Host,
+}
+
+/// The frontend API that a publishable key names.
+#[derive(Debug)]
+pub(super) struct FrontendApi(BaseUrl);
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl FrontendApi {
+    /// Reads `pk_<test|live>_<base64 of the host and a dollar sign>`.
+    pub(super) fn parse(key: &str) -> Result<Self, PublishableKeyError> {
+        let key = key.trim();
+        let coded = ["pk_test_", "pk_live_"]
+            .into_iter()
+            .find_map(|prefix| key.strip_prefix(prefix))
+            .ok_or(PublishableKeyError::Prefix)?;
+        let decoded = LENIENT
+            .decode(coded)
+            .map_err(|_| PublishableKeyError::Host)?;
+        let text = String::from_utf8(decoded).map_err(|_| PublishableKeyError::Host)?;
+        let host = text.strip_suffix('$').ok_or(PublishableKeyError::Host)?;
+        Self::at(host).ok_or(PublishableKeyError::Host)
+    }
+
+    /// `https`, save for an emulator on the loopback interface.
+    fn at(host: &str) -> Option<Self> {
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        if host.is_empty() || !host.bytes().all(is_host) {
+            return None;
+        }
+        let parse = |scheme| -> Result<BaseUrl, BaseUrlError> {
+            BaseUrl::parse(&format!("{scheme}://{host}"))
+        };
+        let url = Url::parse(&format!("http://{host}")).ok()?;
+        let base = if is_loopback(&url) {
+            parse("http")
+        } else {
+            parse("https")
+        };
+        base.ok().map(Self)
+    }
+
+    /// Returns what the instance writes into `iss`.
+    pub(super) fn issuer(&self) -> String {
+        self.0.origin()
+    }
+
+    pub(super) fn key_set(&self) -> Url {
+        self.0.join(&[".well-known", "jwks.json"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+
+    fn key(text: &str) -> String {
+        format!("pk_test_{}", STANDARD.encode(text))
+    }
+
+    #[test]
+    fn rule_7_a_publishable_key_names_issuer_and_key_set() {
+        let api = FrontendApi::parse(&key("clean-mayfly-62.clerk.accounts.dev$")).unwrap();
+        assert_eq!(api.issuer(), "https://clean-mayfly-62.clerk.accounts.dev");
+        let url = "https://clean-mayfly-62.clerk.accounts.dev/.well-known/jwks.json";
+        assert_eq!(api.key_set().as_str(), url);
+        let unpadded = format!("pk_live_{}", STANDARD_NO_PAD.encode("clerk.a.com$"));
+        assert_eq!(
+            FrontendApi::parse(&unpadded).unwrap().issuer(),
+            "https://clerk.a.com"
+        );
+        let local = FrontendApi::parse(&key("127.0.0.1:4010$")).unwrap();
+        assert_eq!(local.issuer(), "http://127.0.0.1:4010");
+    }
+
+    #[test]
+    fn rule_19_nothing_but_a_host_comes_out_of_a_publishable_key() {
+        use PublishableKeyError::{Host, Prefix};
+        for (text, expected) in [
+            ("sk_test_x".to_owned(), Prefix),
+            (String::new(), Prefix),
+            ("pk_test_".to_owned(), Host),
+            ("pk_test_!!".to_owned(), Host),
+            (key("a.b.c"), Host),
+            (key("user@a.b$"), Host),
+            (key("a.b/c$"), Host),
+            (key("a.b?c$"), Host),
+            (key("a.b#c$"), Host),
+            (key("a.b\\c$"), Host),
+            (key("$"), Host),
+        ] {
+            assert_eq!(FrontendApi::parse(&text).unwrap_err(), expected, "{text}");
+        }
+    }
+}

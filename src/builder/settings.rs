@@ -1,0 +1,107 @@
+//! What can be set, as it was given; nothing is checked here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::Windows;
+use crate::clock::{Clock, SystemClock};
+use crate::keys::KeyWindows;
+use crate::machine_secret::MachineSecret;
+use crate::secret::{MachineSecretKey, SecretError, SecretKey};
+use crate::token::TokenTypes;
+use crate::upstream::BudgetConfig;
+
+const SECOND: Duration = Duration::from_secs(1);
+const API_URL: &str = "https://api.clerk.com";
+
+/// The machine secret as it was given.
+#[derive(Debug, Clone)]
+pub(super) enum MachineSetting {
+    Key(Result<MachineSecretKey, SecretError>),
+    Secret(MachineSecret),
+}
+
+/// How the senders of JWTs are bound to this machine, as it was given.
+#[derive(Debug, Clone)]
+pub(super) enum SenderSetting {
+    /// By Clerk's registry if it can be asked.
+    Default,
+    Listed(Vec<String>),
+    ScopeClaims,
+    Any,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) secret_key: Option<Result<SecretKey, SecretError>>,
+    pub(super) machine_secret: Option<MachineSetting>,
+    pub(super) machine_id: Option<String>,
+    pub(super) jwt_key: Option<String>,
+    pub(super) publishable_key: Option<String>,
+    pub(super) api_url: String,
+    pub(super) issuer: Option<String>,
+    pub(super) audience: Vec<String>,
+    pub(super) accept: Option<TokenTypes>,
+    pub(super) senders: SenderSetting,
+    pub(super) api_key_subjects: Vec<String>,
+    pub(super) require_cat: bool,
+    pub(super) skew: Duration,
+    pub(super) max_token_len: usize,
+    pub(super) opaque: Windows,
+    pub(super) jwt_verdict: Duration,
+    pub(super) capacity: u64,
+    pub(super) negative_capacity: u64,
+    pub(super) keys: KeyWindows,
+    pub(super) connect_timeout: Duration,
+    pub(super) timeout: Duration,
+    pub(super) budget: BudgetConfig,
+    pub(super) in_flight: usize,
+    pub(super) http: Option<reqwest::Client>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            secret_key: None,
+            machine_secret: None,
+            machine_id: None,
+            jwt_key: None,
+            publishable_key: None,
+            api_url: API_URL.to_owned(),
+            issuer: None,
+            audience: Vec::new(),
+            accept: None,
+            senders: SenderSetting::Default,
+            api_key_subjects: vec!["user_".to_owned(), "org_".to_owned()],
+            require_cat: false,
+            skew: SECOND * 5,
+            max_token_len: 8_192,
+            opaque: Windows {
+                fresh: SECOND * 60,
+                jitter: 0.1,
+                stale_if_error: SECOND * 60,
+                negative: SECOND * 10,
+            },
+            jwt_verdict: SECOND * 300,
+            capacity: 10_000,
+            negative_capacity: 10_000,
+            keys: KeyWindows {
+                fresh: SECOND * 300,
+                refresh_ahead: SECOND * 30,
+                cooldown: SECOND * 30,
+                max_stale: SECOND * 3_600,
+            },
+            connect_timeout: SECOND,
+            timeout: SECOND * 3,
+            budget: BudgetConfig {
+                total: 80,
+                unknown: 60,
+                burst: 300,
+            },
+            in_flight: 256,
+            http: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Makes an identity of a successful answer, or tells why it is none.
+
+use super::fields::{Fields, Read, millis};
+use crate::error::Reason;
+use crate::identity::{ApiKey, Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis};
+use crate::jwt::Audience;
+use crate::token::TokenType;
+
+/// What an answer has to satisfy beyond being good.
+#[derive(Debug, Clone)]
+pub(crate) struct OpaquePolicy {
+    /// The classes of subject that an API key may speak for, as prefixes.
+    pub(crate) api_key_subjects: Vec<Box<str>>,
+    pub(crate) audience: Audience,
+}
+
+impl OpaquePolicy {
+    /// Reads the body of a 200.
+    pub(super) fn read(&self, kind: TokenType, body: &[u8], now: UnixMillis) -> Read<MachineAuth> {
+        let mut fields = Fields::parse(body)?;
+        // RFC 7662 §2.2: an inactive token is answered with nothing else.
+        if fields.optional_flag("active")? == Some(false) {
+            return Err(Reason::UnknownToken);
+        }
+        if *fields.text("object")? != *object(kind) {
+            return Err(Reason::UpstreamAnswer);
+        }
+        let facts = facts(&mut fields, kind, now)?;
+        match kind {
+            TokenType::M2m => m2m(facts),
+            TokenType::ApiKey => self.api_key(&fields, facts),
+            TokenType::OAuth => self.oauth(&fields, facts),
+        }
+    }
+
+    fn api_key(&self, fields: &Fields, facts: Facts) -> Read<MachineAuth> {
+        if *fields.text("type")? != *"api_key" {
+            return Err(Reason::UnknownClass);
+        }
+        let allowed = |prefix: &Box<str>| facts.subject.starts_with(&**prefix);
+        if !self.api_key_subjects.iter().any(allowed) {
+            return Err(Reason::UnknownClass);
+        }
+        let name = fields.optional_text("name")?;
+        Ok(MachineAuth::ApiKey(ApiKey::new(facts, name)))
+    }
+
+    fn oauth(&self, fields: &Fields, facts: Facts) -> Read<MachineAuth> {
+        if !facts.subject.starts_with("user_") {
+            return Err(Reason::UnknownClass);
+        }
+        self.audience.check(fields.texts("aud")?.as_deref())?;
+        let client = fields.optional_text("client_id")?;
+        let org = fields.optional_text("org_id")?;
+        Ok(MachineAuth::OAuth(OAuthToken::new(facts, client, org)))
+    }
+}
+
+fn m2m(facts: Facts) -> Read<MachineAuth> {
+    if !facts.subject.starts_with("mch_") {
+        return Err(Reason::UnknownClass);
+    }
+    Ok(MachineAuth::M2m(M2mToken::new(facts)))
+}
+
+const fn object(kind: TokenType) -> &'static str {
+    match kind {
+        TokenType::M2m => "machine_to_machine_token",
+        TokenType::ApiKey => "api_key",
+        TokenType::OAuth => "clerk_idp_oauth_access_token",
+    }
+}
+
+fn facts(fields: &mut Fields, kind: TokenType, now: UnixMillis) -> Read<Facts> {
+    let time = |time| match kind {
+        TokenType::OAuth => millis(time),
+        TokenType::M2m | TokenType::ApiKey => UnixMillis(time),
+    };
+    let (revoked, expired) = (fields.flag("revoked")?, fields.flag("expired")?);
+    let expires_at = fields.time("expiration")?.map(time);
+    if revoked {
+        return Err(Reason::UnknownToken);
+    }
+    if expired || expires_at.is_some_and(|end| end <= now) {
+        return Err(Reason::Expired);
+    }
+    Ok(Facts {
+        format: TokenFormat::Opaque,
+        id: fields.optional_text("id")?.unwrap_or_default(),
+        subject: fields.text("subject")?,
+        scopes: fields.scopes()?,
+        issued_at: fields.optional_time("created_at").map(time),
+        expires_at,
+        claims: fields.claims(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+    const LATER: u64 = 1_800_000_001_000;
+
+    fn policy() -> OpaquePolicy {
+        OpaquePolicy {
+            api_key_subjects: vec!["user_".into(), "org_".into()],
+            audience: Audience::default(),
+        }
+    }
+
+    fn good(kind: TokenType) -> Value {
+        let subject = match kind {
+            TokenType::M2m => "mch_a",
+            TokenType::ApiKey | TokenType::OAuth => "user_a",
+        };
+        json!({
+            "object": object(kind), "id": "x_1", "subject": subject, "scopes": ["a"],
+            "type": "api_key", "revoked": false, "expired": false, "expiration": LATER,
+        })
+    }
+
+    fn read(kind: TokenType, body: &Value) -> Read<MachineAuth> {
+        policy().read(kind, body.to_string().as_bytes(), NOW)
+    }
+
+    fn with(kind: TokenType, name: &str, value: Value) -> Read<MachineAuth> {
+        let mut body = good(kind);
+        body[name] = value;
+        read(kind, &body)
+    }
+
+    #[test]
+    fn rule_8_a_200_that_says_no_is_a_bad_token() {
+        for kind in TokenType::ALL {
+            assert!(read(kind, &good(kind)).is_ok(), "{kind}");
+            for (name, value, reason) in [
+                ("revoked", json!(true), Reason::UnknownToken),
+                ("expired", json!(true), Reason::Expired),
+                ("active", json!(false), Reason::UnknownToken),
+                ("expiration", json!(NOW.0), Reason::Expired),
+                ("subject", json!("client_a"), Reason::UnknownClass),
+            ] {
+                let shown = format!("{kind} {name} {value}");
+                assert_eq!(with(kind, name, value), Err(reason), "{shown}");
+            }
+            let inactive = json!({"active": false});
+            assert_eq!(read(kind, &inactive), Err(Reason::UnknownToken));
+        }
+        let machine = with(TokenType::ApiKey, "subject", json!("mch_a"));
+        assert_eq!(machine, Err(Reason::UnknownClass));
+        let other = with(TokenType::ApiKey, "type", json!("machine_secret"));
+        assert_eq!(other, Err(Reason::UnknownClass));
+    }
+
+    #[test]
+    fn rule_8_a_200_without_what_a_decision_needs_is_a_broken_upstream() {
+        for kind in TokenType::ALL {
+            let needed = ["object", "subject", "revoked", "expired", "expiration"];
+            let own = (kind == TokenType::ApiKey).then_some("type");
+            for name in needed.into_iter().chain(own) {
+                let mut body = good(kind);
+                body.as_object_mut().unwrap().remove(name);
+                assert_eq!(
+                    read(kind, &body),
+                    Err(Reason::UpstreamAnswer),
+                    "{kind} {name}"
+                );
+                assert_eq!(
+                    with(kind, name, json!([1])),
+                    Err(Reason::UpstreamAnswer),
+                    "{name}"
+                );
+            }
+            for broken in [json!([]), json!("x"), json!(null), json!({})] {
+                assert_eq!(read(kind, &broken), Err(Reason::UpstreamAnswer), "{broken}");
+            }
+            assert_eq!(
+                with(kind, "object", json!("session")),
+                Err(Reason::UpstreamAnswer)
+            );
+            assert_eq!(
+                with(kind, "scopes", json!([1])),
+                Err(Reason::UpstreamAnswer)
+            );
+        }
+        for body in ["", "<html>", "{\"object\":"] {
+            let read = policy().read(TokenType::M2m, body.as_bytes(), NOW);
+            assert_eq!(read, Err(Reason::UpstreamAnswer), "{body}");
+        }
+    }
+
+    #[test]
+    fn rule_8_what_no_decision_needs_may_be_missing() {
+        for kind in TokenType::ALL {
+            let mut body = good(kind);
+            for name in ["id", "scopes", "claims", "name", "created_at"] {
+                body.as_object_mut().unwrap().remove(name);
+            }
+            body["expiration"] = json!(null);
+            let auth = read(kind, &body).unwrap();
+            assert!(
+                auth.expires_at().is_none() && auth.scopes().is_empty() && auth.id().is_empty()
+            );
+        }
+    }
+
+    #[test]
+    fn rule_8_oauth_times_may_be_seconds() {
+        let seconds = with(TokenType::OAuth, "expiration", json!(LATER / 1000));
+        assert_eq!(seconds.unwrap().expiry(), Some(UnixMillis(LATER)));
+        let past = with(TokenType::OAuth, "expiration", json!(NOW.0 / 1000));
+        assert_eq!(past, Err(Reason::Expired));
+        // An API key's time is never taken for seconds.
+        let old = with(TokenType::ApiKey, "expiration", json!(LATER / 1000));
+        assert_eq!(old, Err(Reason::Expired));
+    }
+
+    #[test]
+    fn rule_6_a_configured_audience_fails_closed_for_opaque_oauth_too() {
+        let mut policy = policy();
+        policy.audience = Audience::new(["https://api"]);
+        let mut body = good(TokenType::OAuth);
+        let mut read = |aud: Value| {
+            body["aud"] = aud;
+            policy.read(TokenType::OAuth, body.to_string().as_bytes(), NOW)
+        };
+        assert_eq!(read(json!(null)), Err(Reason::WrongAudience));
+        assert_eq!(read(json!(["https://other"])), Err(Reason::WrongAudience));
+        assert!(read(json!(["https://other", "https://api"])).is_ok());
+    }
+}

@@ -1,0 +1,222 @@
+//! Asks Clerk about one token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header;
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::body::OpaquePolicy;
+use super::credential::{Credential, Secrets};
+use super::status::Says;
+use crate::cache::{Outcome, Why};
+use crate::clock::Clock;
+use crate::error::{AuthError, Reason};
+use crate::identity::{MachineAuth, UnixMillis};
+use crate::machine_secret::MachineSecret;
+use crate::secret::SecretKey;
+use crate::token::TokenType;
+use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport};
+use crate::upstream::{Lane, Pass, Trouble, Upstream};
+
+/// What a verifier is made of.
+#[derive(Debug)]
+pub(crate) struct OpaqueParts {
+    pub(crate) transport: Transport,
+    pub(crate) api: BaseUrl,
+    pub(crate) instance: Option<SecretKey>,
+    pub(crate) machine: Option<MachineSecret>,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) policy: OpaquePolicy,
+    /// For one verification, all waits and tries included.
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Verifies opaque tokens.
+#[derive(Debug)]
+pub(crate) struct OpaqueVerifier {
+    parts: OpaqueParts,
+    secrets: Secrets,
+}
+
+/// One question to Clerk.
+struct Question {
+    kind: TokenType,
+    token: SecretString,
+    lane: Lane,
+    deadline: Instant,
+}
+
+impl OpaqueVerifier {
+    pub(crate) fn new(parts: OpaqueParts) -> Self {
+        let secrets = Secrets {
+            instance: parts.instance.clone(),
+            machine: parts.machine.clone(),
+        };
+        Self { parts, secrets }
+    }
+
+    /// Asks Clerk about a token.
+    pub(crate) async fn ask(
+        self: Arc<Self>,
+        kind: TokenType,
+        token: SecretString,
+        why: Why,
+    ) -> Outcome<MachineAuth> {
+        let lane = match why {
+            Why::Unknown => Lane::Unknown,
+            Why::Renewal => Lane::Known,
+        };
+        let span = tracing::debug_span!("verify_opaque", token_type = kind.as_str(), ?lane);
+        let deadline = Instant::now() + self.parts.timeout;
+        let question = Question {
+            kind,
+            token,
+            lane,
+            deadline,
+        };
+        let outcome = self.answer(&question).instrument(span).await;
+        log(kind, &outcome);
+        outcome
+    }
+
+    async fn answer(&self, question: &Question) -> Outcome<MachineAuth> {
+        let Some(credential) = self.secrets.choose(question.kind, question.deadline).await else {
+            self.parts.upstream.note(Trouble::Credentials);
+            return Outcome::Unavailable(Reason::Credentials.into());
+        };
+        let outcome = self.answer_to(question, &credential).await;
+        if is_refused(&outcome)
+            && let Some(renewed) = credential.renewed(question.deadline).await
+        {
+            return self.answer_to(question, &renewed).await;
+        }
+        outcome
+    }
+
+    async fn answer_to(
+        &self,
+        question: &Question,
+        secret: &Credential<'_>,
+    ) -> Outcome<MachineAuth> {
+        let upstream = &self.parts.upstream;
+        let pass = match upstream.enter(question.lane, question.deadline).await {
+            Ok(pass) => pass,
+            Err(error) => return Outcome::Unavailable(error),
+        };
+        let call = self.call(question, secret);
+        let may_retry = || upstream.may_retry(question.lane);
+        match self.parts.transport.send_while(&call, may_retry).await {
+            Ok(answer) => self.judge(question.kind, &answer, pass),
+            Err(error) => {
+                tracing::debug!(%error, "no answer");
+                pass.failed();
+                Outcome::Unavailable(Reason::Upstream.into())
+            }
+        }
+    }
+
+    fn call(&self, question: &Question, secret: &Credential<'_>) -> Call {
+        let (path, member): (&[&str], _) = match question.kind {
+            TokenType::M2m => (&["v1", "m2m_tokens", "verify"], "token"),
+            TokenType::ApiKey => (&["v1", "api_keys", "verify"], "secret"),
+            TokenType::OAuth => (
+                &["v1", "oauth_applications", "access_tokens", "verify"],
+                "access_token",
+            ),
+        };
+        let left = question.deadline.saturating_duration_since(Instant::now());
+        let call = Call::post(self.parts.api.join(path), RetryPolicy::verification(left))
+            .json(body(member, &question.token));
+        match secret.authorization() {
+            Some(value) => call.header(header::AUTHORIZATION, value),
+            None => call,
+        }
+    }
+
+    fn judge(&self, kind: TokenType, answer: &Answer, pass: Pass<'_>) -> Outcome<MachineAuth> {
+        let says = Says::of(answer);
+        tracing::debug!(status = answer.status.as_u16(), ?says, "answered");
+        match says {
+            Says::Body => self.read(kind, answer, pass),
+            Says::BadToken => {
+                pass.worked();
+                Outcome::Bad(says.reason())
+            }
+            Says::FewerCalls => Outcome::Unavailable(pass.throttled(answer.retry_after())),
+            Says::BadSecret => {
+                pass.refused();
+                Outcome::Unavailable(says.reason().into())
+            }
+            Says::Broken => {
+                pass.failed();
+                Outcome::Unavailable(unavailable(says.reason(), answer))
+            }
+            Says::Nonsense => {
+                pass.unreadable();
+                Outcome::Unavailable(says.reason().into())
+            }
+        }
+    }
+
+    fn read(&self, kind: TokenType, answer: &Answer, pass: Pass<'_>) -> Outcome<MachineAuth> {
+        let now = UnixMillis::from_duration(self.parts.clock.unix_time());
+        match self.parts.policy.read(kind, &answer.body, now) {
+            Ok(auth) => {
+                pass.worked();
+                Outcome::Good(auth)
+            }
+            Err(Reason::UpstreamAnswer) => {
+                pass.unreadable();
+                Outcome::Unavailable(Reason::UpstreamAnswer.into())
+            }
+            Err(reason) => {
+                pass.worked();
+                Outcome::Bad(reason)
+            }
+        }
+    }
+}
+
+/// Writes `{"<member>":"<token>"}` into memory that is wiped when it is dropped.
+///
+/// The alphabet of a bearer token holds nothing that JSON would escape.
+fn body(member: &str, token: &SecretString) -> Bytes {
+    let parts = ["{\"", member, "\":\"", token.expose_secret(), "\"}"];
+    let len = parts.iter().map(|part| part.len()).sum();
+    let mut body = Zeroizing::new(Vec::with_capacity(len));
+    for part in parts {
+        body.extend_from_slice(part.as_bytes());
+    }
+    Bytes::from_owner(body)
+}
+
+fn unavailable(reason: Reason, answer: &Answer) -> AuthError {
+    match answer.retry_after() {
+        Some(delay) => AuthError::retry_after(reason, delay),
+        None => reason.into(),
+    }
+}
+
+fn is_refused(outcome: &Outcome<MachineAuth>) -> bool {
+    matches!(outcome, Outcome::Unavailable(error) if error.cause() == Reason::Credentials)
+}
+
+fn log(kind: TokenType, outcome: &Outcome<MachineAuth>) {
+    let token_type = kind.as_str();
+    match outcome {
+        Outcome::Good(auth) => {
+            tracing::debug!(token_type, id = auth.id(), "Clerk vouches for a token");
+        }
+        Outcome::Bad(reason) => tracing::debug!(token_type, ?reason, "Clerk rejects a token"),
+        Outcome::Unavailable(error) => {
+            let reason = error.reason();
+            // The gate reports once that something is wrong; this line may come for every request.
+            tracing::debug!(token_type, reason, "a token could not be verified");
+        }
+    }
+}
