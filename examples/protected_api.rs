@@ -1,1 +1,246 @@
-fn main() {}
+//! A service that other services and keys call, protected by a `ClerkMachineAuth` layer:
+//!
+//! ```sh
+//! cargo run --example protected_api --features testing
+//! ```
+//!
+//! With no `CLERK_*` variable set it brings a Clerk of its own: an emulator with two machines, an
+//! API key and OAuth tokens. It prints them as `NAME=value` lines, then `curl` lines to paste, then
+//! `listening on http://…`. With `CLERK_*` set it serves against that Clerk instead.
+//!
+//! - `LISTEN`: address and port, `127.0.0.1:3000` by default; port 0 takes a free one.
+//! - `ACCEPTS_TOKEN`: a list of `m2m_token`, `api_key` and `oauth_token` with commas between; all
+//!   by default.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use clerk_machine_auth::testing::ClerkEmulator;
+use clerk_machine_auth::{
+    Authenticator, AuthenticatorBuilder, ClerkMachineAuth, MachineAuth, RequireScopes, TokenType,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Outcome<()> {
+    let clerk = Clerk::find().await?;
+    let accepted = accepted_types(&variable("ACCEPTS_TOKEN").unwrap_or_default())?;
+    let builder = match accepted {
+        Some(types) => clerk.builder.accept(types),
+        None => clerk.builder,
+    };
+    let app = app(builder.build()?);
+    let listener = listen().await?;
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let server = tokio::spawn(async move {
+        axum::serve(listener, app)
+            .with_graceful_shutdown(stopped())
+            .await
+    });
+    let mut lines = vec![format!("BASE_URL={base_url}")];
+    lines.extend(
+        clerk
+            .tokens
+            .iter()
+            .map(|(name, token)| format!("{name}={token}")),
+    );
+    lines.extend(curl_lines(&base_url, &clerk.tokens));
+    lines.push(format!("listening on {base_url}"));
+    writeln!(io::stdout(), "{}", lines.join("\n"))?;
+    server.await??;
+    Ok(())
+}
+
+/// The whole of what a service has to do.
+fn app(clerk: Authenticator) -> Router {
+    let optional = ClerkMachineAuth::new(clerk.clone()).optional();
+    Router::new()
+        .route("/whoami", get(whoami))
+        .route(
+            "/reports",
+            get(reports).route_layer(RequireScopes::all(["reports:read"])),
+        )
+        .layer(ClerkMachineAuth::new(clerk))
+        .merge(Router::new().route("/optional", get(greeting)).layer(optional))
+        // Added after the layers, and so outside of them.
+        .route("/health", get(|| async { "ok" }))
+}
+
+async fn whoami(auth: MachineAuth) -> Json<MachineAuth> {
+    Json(auth)
+}
+
+async fn reports(auth: MachineAuth) -> Json<Value> {
+    Json(json!({ "reports": ["2026-10", "2026-11"], "readBy": auth.subject() }))
+}
+
+async fn greeting(auth: Option<MachineAuth>) -> Json<Value> {
+    Json(match auth {
+        Some(auth) => json!({ "authenticated": true, "auth": auth }),
+        None => json!({ "authenticated": false }),
+    })
+}
+
+/// The Clerk that this service trusts.
+struct Clerk {
+    builder: AuthenticatorBuilder,
+    tokens: Vec<(&'static str, String)>,
+    _emulator: Option<ClerkEmulator>,
+}
+
+impl Clerk {
+    async fn find() -> Outcome<Self> {
+        let is_set = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            name.to_string_lossy().starts_with("CLERK_") && !value.is_empty()
+        };
+        if std::env::vars_os().any(is_set) {
+            return Ok(Self {
+                builder: AuthenticatorBuilder::from_env()?,
+                tokens: Vec::new(),
+                _emulator: None,
+            });
+        }
+        Self::emulated().await
+    }
+
+    /// Seeds an emulator: a machine that may call this service, one that may not, a key, an app.
+    async fn emulated() -> Outcome<Self> {
+        let clerk = ClerkEmulator::builder().start().await?;
+        let me = clerk.machine("protected-api").create();
+        let caller = clerk.machine("caller").scoped_to(&me).create();
+        let stranger = clerk.machine("stranger").create();
+        let user = clerk.new_user_id();
+        let day = Duration::from_secs(86_400);
+        let text = |token: clerk_machine_auth::testing::IssuedToken| token.token().to_owned();
+        let tokens = vec![
+            (
+                "M2M_JWT",
+                text(clerk.m2m_jwt(&caller).lifetime(day).create()),
+            ),
+            (
+                "M2M_OPAQUE",
+                text(clerk.m2m_token(&caller).lifetime(day).create()),
+            ),
+            (
+                "M2M_JWT_UNSCOPED",
+                text(clerk.m2m_jwt(&stranger).lifetime(day).create()),
+            ),
+            (
+                "M2M_OPAQUE_UNSCOPED",
+                text(clerk.m2m_token(&stranger).lifetime(day).create()),
+            ),
+            (
+                "API_KEY",
+                text(
+                    clerk
+                        .api_key(&user)
+                        .name("reporting")
+                        .scopes(["reports:read"])
+                        .lifetime(day)
+                        .create(),
+                ),
+            ),
+            (
+                "OAUTH_JWT",
+                text(
+                    clerk
+                        .oauth_jwt(&user)
+                        .scopes(["profile"])
+                        .lifetime(day)
+                        .create(),
+                ),
+            ),
+            (
+                "OAUTH_OPAQUE",
+                text(
+                    clerk
+                        .oauth_token(&user)
+                        .scopes(["profile"])
+                        .lifetime(day)
+                        .create(),
+                ),
+            ),
+        ];
+        let builder = clerk.authenticator_builder(&me);
+        Ok(Self {
+            builder,
+            tokens,
+            _emulator: Some(clerk),
+        })
+    }
+}
+
+fn curl_lines(base_url: &str, tokens: &[(&'static str, String)]) -> Vec<String> {
+    let line = |(name, token): &(&str, String)| {
+        let expected = if name.ends_with("UNSCOPED") { 401 } else { 200 };
+        format!(
+            "curl -sS -i -H 'Authorization: Bearer {token}' {base_url}/whoami  # {expected}, {name}"
+        )
+    };
+    let mut lines: Vec<String> = tokens.iter().map(line).collect();
+    let token = |wanted: &str| tokens.iter().find(|(name, _)| *name == wanted);
+    for (name, expected) in [("API_KEY", 200), ("OAUTH_JWT", 403)] {
+        if let Some((_, token)) = token(name) {
+            lines.push(format!(
+                "curl -sS -i -H 'Authorization: Bearer {token}' {base_url}/reports  # {expected}, {name}"
+            ));
+        }
+    }
+    lines.push(format!("curl -sS -i {base_url}/optional  # 200, no token"));
+    lines.push(format!("curl -sS -i {base_url}/health  # 200, public"));
+    lines
+}
+
+fn accepted_types(list: &str) -> Outcome<Option<Vec<TokenType>>> {
+    let names = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let types = names
+        .map(|name| {
+            name.parse()
+                .map_err(|error| format!("ACCEPTS_TOKEN: `{name}`: {error}"))
+        })
+        .collect::<Result<Vec<TokenType>, _>>()?;
+    Ok((!types.is_empty()).then_some(types))
+}
+
+async fn listen() -> Outcome<TcpListener> {
+    let address = variable("LISTEN").unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("LISTEN: cannot listen on `{address}`: {error}").into())
+}
+
+/// Returns a variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
+}
+
+async fn stopped() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the process ends by the signal itself.
+        std::future::pending::<()>().await;
+    }
+}

@@ -94,6 +94,8 @@ pub(crate) enum Reason {
     NoRuntime,
     /// An extractor runs behind no `ClerkMachineAuth` layer.
     NoLayer,
+    /// A route asks for a scope that cannot be one.
+    BadScopeList,
 }
 
 impl Reason {
@@ -123,7 +125,7 @@ impl Reason {
             | Self::Credentials
             | Self::Overload
             | Self::FlightLost => AuthErrorKind::Unavailable,
-            Self::NoRuntime | Self::NoLayer => AuthErrorKind::Internal,
+            Self::NoRuntime | Self::NoLayer | Self::BadScopeList => AuthErrorKind::Internal,
         }
     }
 
@@ -155,6 +157,7 @@ impl Reason {
             Self::FlightLost => "flight_lost",
             Self::NoRuntime => "no_runtime",
             Self::NoLayer => "no_layer",
+            Self::BadScopeList => "bad_scope_list",
         }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod admin;
 mod authenticator;
+#[cfg(feature = "axum")]
+mod axum;
 mod builder;
 mod cache;
 mod challenge;
@@ -18,6 +20,7 @@ mod identity;
 mod jwt;
 mod keys;
 mod machine_secret;
+mod middleware;
 mod opaque;
 mod random;
 mod receiver;
@@ -41,6 +44,10 @@ pub use self::health::{BreakerState, Health, LastError, Trouble};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
 pub use self::identity::{ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat};
 pub use self::machine_secret::{MachineSecret, Reload, Rotation, RotationHandle, SecretWatch};
+pub use self::middleware::{
+    ClerkMachineAuth, ClerkMachineAuthService, Decided, EmptyBody, GrpcStatus, ProblemJson,
+    RequireScopes, RequireScopesService, ResponseForAuthError, ResponseFuture,
+};
 pub use self::revocation::{Revocations, RevocationsFull};
 pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{MachineSecretKey, SecretError, SecretKey};

@@ -113,11 +113,7 @@ impl Authenticator {
     }
 
     pub(crate) fn decide(&self, token: BearerToken<'_>, accept: TokenTypes) -> Told<MachineAuth> {
-        let told = self.core.authenticate(token, accept);
-        if let Told::Now(Err(error)) = &told {
-            tracing::debug!(reason = error.reason(), "a token was rejected");
-        }
-        told
+        self.core.authenticate(token, accept)
     }
 
     pub(crate) fn token_source(&self, api_key_header: Option<http::HeaderName>) -> TokenSource {

@@ -1,8 +1,9 @@
 //! Who sent the request: the typed identity that handlers receive.
 //!
-//! Order within this folder: `facts` ← `m2m`, `api_key`, `oauth` ← here ← `serialize`.
+//! Order within this folder: `facts` ← `m2m`, `api_key`, `oauth` ← here ← `serialize`, `carried`.
 
 mod api_key;
+mod carried;
 mod facts;
 mod m2m;
 mod oauth;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::api_key::ApiKey;
+pub(crate) use self::carried::{Anonymous, forget_identity};
 pub use self::facts::{ClaimsError, TokenFormat};
 pub(crate) use self::facts::{Facts, UnixMillis};
 pub use self::m2m::M2mToken;

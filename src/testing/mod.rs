@@ -66,6 +66,7 @@
 //! It is no place for real secrets: it keeps everything in memory, speaks plain HTTP and answers
 //! whoever reaches its port.
 
+mod authenticator;
 mod builder;
 mod clock;
 mod emulator;

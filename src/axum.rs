@@ -1,0 +1,81 @@
+//! Extractors for axum handlers; they read what the layer left in the request.
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::request::Parts;
+
+use crate::error::{AuthError, Reason};
+use crate::identity::{Anonymous, ApiKey, M2mToken, MachineAuth, OAuthToken};
+use crate::middleware::{ProblemJson, reject};
+
+/// Answers as the layer does by default.
+impl IntoResponse for AuthError {
+    fn into_response(self) -> Response {
+        reject::<Body>(&ProblemJson, self)
+    }
+}
+
+/// Returns the identity of a request; `None` where it was let in without a token.
+fn identity(parts: &Parts) -> Result<Option<&MachineAuth>, AuthError> {
+    match parts.extensions.get::<MachineAuth>() {
+        Some(auth) => Ok(Some(auth)),
+        None if parts.extensions.get::<Anonymous>().is_some() => Ok(None),
+        None => Err(Reason::NoLayer.into()),
+    }
+}
+
+/// Reads the identity as one type of token; another type is not accepted here.
+fn typed<'a, T>(
+    parts: &'a Parts,
+    pick: impl FnOnce(&'a MachineAuth) -> Option<&'a T>,
+) -> Result<Option<T>, AuthError>
+where
+    T: Clone + 'a,
+{
+    match identity(parts)? {
+        Some(auth) => pick(auth)
+            .cloned()
+            .map(Some)
+            .ok_or_else(|| Reason::TypeNotAccepted.into()),
+        None => Ok(None),
+    }
+}
+
+/// Writes both extractors of one type.
+macro_rules! extractor {
+    ($type:ty, $pick:expr) => {
+        impl<S: Sync> FromRequestParts<S> for $type {
+            type Rejection = AuthError;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AuthError> {
+                typed(parts, $pick)?.ok_or_else(|| Reason::NoToken.into())
+            }
+        }
+
+        impl<S: Sync> OptionalFromRequestParts<S> for $type {
+            type Rejection = AuthError;
+
+            async fn from_request_parts(
+                parts: &mut Parts,
+                _: &S,
+            ) -> Result<Option<Self>, AuthError> {
+                typed(parts, $pick)
+            }
+        }
+    };
+}
+
+extractor!(MachineAuth, Some);
+extractor!(M2mToken, |auth| match auth {
+    MachineAuth::M2m(token) => Some(token),
+    _ => None,
+});
+extractor!(ApiKey, |auth| match auth {
+    MachineAuth::ApiKey(key) => Some(key),
+    _ => None,
+});
+extractor!(OAuthToken, |auth| match auth {
+    MachineAuth::OAuth(token) => Some(token),
+    _ => None,
+});

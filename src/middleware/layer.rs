@@ -1,0 +1,163 @@
+//! The layer, and what it can be told.
+
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use tower_layer::Layer;
+
+use super::problem::ProblemJson;
+use super::service::{ClerkMachineAuthService, Config, Gate};
+use crate::authenticator::Authenticator;
+use crate::scope::ScopePolicy;
+use crate::token::{TokenType, TokenTypes};
+
+/// Lets in requests that carry a machine token, and gives handlers a
+/// [`MachineAuth`](crate::MachineAuth).
+///
+/// Mount it where it protects: it looks at no path. Works with every `http` body, so with axum,
+/// hyper and tonic alike.
+///
+/// | the request | is answered with |
+/// |---|---|
+/// | no token, or another scheme | 401; let in without identity under [`optional`](Self::optional) |
+/// | two tokens, a malformed or an oversized one | 400 |
+/// | a token that is not valid here, for whatever reason | 401, always the same |
+/// | a token without a required scope | 403 |
+/// | a token that cannot be verified just now | 503 with `Retry-After` |
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "axum")]
+/// # fn app(clerk: clerk_machine_auth::Authenticator) -> axum::Router {
+/// use axum::{Json, Router, routing::get};
+/// use clerk_machine_auth::{ClerkMachineAuth, MachineAuth, RequireScopes};
+///
+/// async fn whoami(auth: MachineAuth) -> Json<MachineAuth> {
+///     Json(auth)
+/// }
+///
+/// Router::new()
+///     .route("/whoami", get(whoami))
+///     .route("/reports", get(whoami).route_layer(RequireScopes::all(["reports:read"])))
+///     .layer(ClerkMachineAuth::new(clerk))
+/// # }
+/// ```
+///
+/// # Security
+///
+/// What an earlier layer put into the request's extensions under the types of this crate is
+/// removed first. The token is taken off the request, unless
+/// [`forward_token`](Self::forward_token) says otherwise. Put the layer outside of caches and of
+/// whatever logs header fields.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ClerkMachineAuth<R = ProblemJson> {
+    config: Config<R>,
+}
+
+impl ClerkMachineAuth {
+    /// Protects with this authenticator, in the default way.
+    pub fn new(authenticator: Authenticator) -> Self {
+        Self {
+            config: Config {
+                source: authenticator.token_source(None),
+                authenticator,
+                accept: TokenTypes::all(),
+                scopes: None,
+                optional: false,
+                forward_token: false,
+                allow_cors_preflight: false,
+                rejection: ProblemJson,
+            },
+        }
+    }
+}
+
+impl<R> ClerkMachineAuth<R> {
+    /// Lets requests without a token in, without identity.
+    ///
+    /// A token that is there and bad is rejected all the same.
+    pub const fn optional(mut self) -> Self {
+        self.config.optional = true;
+        self
+    }
+
+    /// Accepts these types of token only, of those that the authenticator accepts.
+    ///
+    /// A token of another type is rejected before anybody is asked about it.
+    pub fn accept(mut self, types: impl IntoIterator<Item = TokenType>) -> Self {
+        self.config.accept = TokenTypes::from_iter(types);
+        self
+    }
+
+    /// Lets in only tokens that carry all of these scopes; an empty list does not compile.
+    ///
+    /// For some routes only, for any one of several scopes, or for a list that is known only when
+    /// the service runs, see [`RequireScopes`](super::RequireScopes).
+    ///
+    /// # Security
+    ///
+    /// A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody in: every token is
+    /// answered with 500.
+    pub fn require_scopes<S: AsRef<str>, const N: usize>(mut self, scopes: [S; N]) -> Self {
+        const { assert!(N > 0, "the list of required scopes is empty") };
+        self.config.scopes = Some(ScopePolicy::all(scopes));
+        self
+    }
+
+    /// Takes a token from this field too, such as `x-api-key`, without a scheme.
+    ///
+    /// A request that carries a token in both fields is malformed.
+    pub fn api_key_header(mut self, name: HeaderName) -> Self {
+        self.config.source.api_key_header = Some(name);
+        self
+    }
+
+    /// Leaves the token in the request for the handler; it is taken off by default.
+    pub const fn forward_token(mut self, forward: bool) -> Self {
+        self.config.forward_token = forward;
+        self
+    }
+
+    /// Lets CORS preflights in without a token: `OPTIONS` with `Origin` and
+    /// `Access-Control-Request-Method`.
+    ///
+    /// Better, put a CORS layer outside of this one.
+    pub const fn allow_cors_preflight(mut self, allow: bool) -> Self {
+        self.config.allow_cors_preflight = allow;
+        self
+    }
+
+    /// Answers rejections in a way of your own; see
+    /// [`ResponseForAuthError`](super::ResponseForAuthError).
+    pub fn on_rejection<N>(self, rejection: N) -> ClerkMachineAuth<N> {
+        let Config {
+            authenticator,
+            source,
+            accept,
+            scopes,
+            ..
+        } = self.config;
+        ClerkMachineAuth {
+            config: Config {
+                authenticator,
+                source,
+                accept,
+                scopes,
+                optional: self.config.optional,
+                forward_token: self.config.forward_token,
+                allow_cors_preflight: self.config.allow_cors_preflight,
+                rejection,
+            },
+        }
+    }
+}
+
+impl<S, R: Clone> Layer<S> for ClerkMachineAuth<R> {
+    type Service = ClerkMachineAuthService<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClerkMachineAuthService::new(inner, Gate(Arc::new(self.config.clone())))
+    }
+}

@@ -1,0 +1,22 @@
+//! The tower layers: one that lets in who has a token, one that asks for scopes.
+//!
+//! Order within this folder: `rejection` ← `problem`, `bare` ← `future` ← `service`, `scopes` ←
+//! `layer`.
+
+mod bare;
+mod future;
+mod layer;
+mod problem;
+mod rejection;
+mod scopes;
+mod service;
+
+pub use self::bare::{EmptyBody, GrpcStatus};
+pub use self::future::{Decided, ResponseFuture};
+pub use self::layer::ClerkMachineAuth;
+pub use self::problem::ProblemJson;
+pub use self::rejection::ResponseForAuthError;
+#[cfg(feature = "axum")]
+pub(crate) use self::rejection::reject;
+pub use self::scopes::{RequireScopes, RequireScopesService};
+pub use self::service::ClerkMachineAuthService;

@@ -1,0 +1,93 @@
+//! How a rejection becomes a response.
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::challenge::challenge;
+use crate::error::{AuthError, AuthErrorKind};
+
+/// Makes the response to a request that is not let in.
+///
+/// Implemented for [`ProblemJson`](super::ProblemJson), [`EmptyBody`](super::EmptyBody),
+/// [`GrpcStatus`](super::GrpcStatus) and for closures.
+///
+/// Whatever the response is, the layer adds to it: the [`AuthError`] as an extension,
+/// `Cache-Control: no-store`, and, where the status is the rejection's own and the response does
+/// not set them, `WWW-Authenticate` and `Retry-After`.
+///
+/// # Security
+///
+/// Answer by [`AuthError::kind`] alone. [`AuthError::reason`] tells an expired token from an
+/// unknown one and is nobody's business outside the service.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{AuthError, ResponseForAuthError};
+/// use http::Response;
+///
+/// fn teapot(error: &AuthError) -> Response<String> {
+///     let mut response = Response::new(error.to_string());
+///     *response.status_mut() = error.status();
+///     response
+/// }
+///
+/// fn takes(_: impl ResponseForAuthError<String>) {}
+/// takes(teapot);
+/// ```
+pub trait ResponseForAuthError<B> {
+    /// Makes the response.
+    fn response_for(&self, error: &AuthError) -> Response<B>;
+}
+
+impl<B, F> ResponseForAuthError<B> for F
+where
+    F: Fn(&AuthError) -> Response<B>,
+{
+    fn response_for(&self, error: &AuthError) -> Response<B> {
+        self(error)
+    }
+}
+
+/// Makes the response and completes it.
+pub(crate) fn reject<B>(maker: &impl ResponseForAuthError<B>, error: AuthError) -> Response<B> {
+    log(&error);
+    let mut response = maker.response_for(&error);
+    complete(&mut response, &error);
+    response.extensions_mut().insert(error);
+    response
+}
+
+fn complete<B>(response: &mut Response<B>, error: &AuthError) {
+    let is_own_status = response.status() == error.status();
+    let headers = response.headers_mut();
+    let no_store = HeaderValue::from_static("no-store");
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
+    if !is_own_status {
+        return;
+    }
+    if let Some(challenge) = challenge(error) {
+        headers.entry(header::WWW_AUTHENTICATE).or_insert(challenge);
+    }
+    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.entry(header::RETRY_AFTER).or_insert(seconds(error));
+    }
+}
+
+/// Whole seconds, rounded up, and never 0: that would ask for a retry at once.
+fn seconds(error: &AuthError) -> HeaderValue {
+    let delay = error.retry_delay().unwrap_or_default();
+    let whole = delay
+        .as_secs()
+        .saturating_add(u64::from(delay.subsec_nanos() > 0));
+    HeaderValue::from(whole.clamp(1, 3_600))
+}
+
+/// Anybody can cause a rejection at will, so only our own faults are louder than `debug`.
+fn log(error: &AuthError) {
+    let (status, reason) = (error.status().as_u16(), error.reason());
+    if error.kind() == AuthErrorKind::Internal {
+        tracing::error!(status, reason, "a request was rejected");
+    } else {
+        tracing::debug!(status, reason, "a request was rejected");
+    }
+}

@@ -1,0 +1,193 @@
+//! The service that stands in front of another one and lets requests in.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::HeaderName;
+use http::{Method, Request, Response, header};
+use tower_service::Service;
+
+use super::future::{Decided, ResponseFuture, Waiting};
+use super::rejection::{ResponseForAuthError, reject};
+use crate::authenticator::Authenticator;
+use crate::cache::Told;
+use crate::error::{AuthError, Reason};
+use crate::identity::{Anonymous, MachineAuth, forget_identity};
+use crate::scope::{ScopeListError, ScopePolicy};
+use crate::token::{TokenSource, TokenTypes};
+
+/// What a layer was told to do.
+#[derive(Debug, Clone)]
+pub(super) struct Config<R> {
+    pub(super) authenticator: Authenticator,
+    pub(super) source: TokenSource,
+    pub(super) accept: TokenTypes,
+    pub(super) scopes: Option<Result<ScopePolicy, ScopeListError>>,
+    pub(super) optional: bool,
+    pub(super) forward_token: bool,
+    pub(super) allow_cors_preflight: bool,
+    pub(super) rejection: R,
+}
+
+/// The decision of a layer, shared by its services.
+#[derive(Debug)]
+pub(super) struct Gate<R>(pub(super) Arc<Config<R>>);
+
+/// The service of [`ClerkMachineAuth`](super::ClerkMachineAuth).
+#[derive(Debug)]
+pub struct ClerkMachineAuthService<S, R> {
+    inner: S,
+    gate: Gate<R>,
+}
+
+impl<R> Clone for Gate<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: Clone, R> Clone for ClerkMachineAuthService<S, R> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.gate.clone())
+    }
+}
+
+/// What the header fields of a request lead to.
+enum Verdict {
+    Anonymous,
+    Told(Told<MachineAuth>),
+}
+
+impl<R> Gate<R> {
+    /// Looks at a request, and takes its token off unless it is to be forwarded.
+    fn look<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+        let config = &*self.0;
+        forget_identity(request.extensions_mut());
+        if config.allow_cors_preflight && is_cors_preflight(request) {
+            return Ok(Verdict::Anonymous);
+        }
+        let found = config.source.find(request.headers());
+        let Some((token, field)) = found.map_err(|_| Reason::Malformed)? else {
+            return if config.optional {
+                Ok(Verdict::Anonymous)
+            } else {
+                Err(Reason::NoToken.into())
+            };
+        };
+        let told = config.authenticator.decide(token, config.accept);
+        self.take_off(request, &field);
+        Ok(Verdict::Told(told))
+    }
+
+    fn take_off<A>(&self, request: &mut Request<A>, field: &HeaderName) {
+        if !self.0.forward_token {
+            request.headers_mut().remove(field);
+        }
+    }
+
+    fn check_scopes(&self, auth: &MachineAuth) -> Result<(), AuthError> {
+        let Some(policy) = &self.0.scopes else {
+            return Ok(());
+        };
+        let policy = policy.as_ref().map_err(|_| Reason::BadScopeList)?;
+        if policy.allows(|scope| auth.has_scope(scope)) {
+            Ok(())
+        } else {
+            Err(AuthError::missing_scope(policy.clone()))
+        }
+    }
+
+    /// Lets a request in to the service that is ready for it, or rejects it.
+    pub(super) fn settle<S, A, B>(
+        &self,
+        verdict: Result<MachineAuth, AuthError>,
+        mut request: Request<A>,
+        inner: &mut S,
+    ) -> Decided<S::Future, B>
+    where
+        S: Service<Request<A>, Response = Response<B>>,
+        R: ResponseForAuthError<B>,
+    {
+        let checked = verdict.and_then(|auth| self.check_scopes(&auth).map(|()| auth));
+        match checked {
+            Ok(auth) => {
+                request.extensions_mut().insert(auth);
+                Decided::inner(inner.call(request))
+            }
+            Err(error) => Decided::rejected(reject(&self.0.rejection, error)),
+        }
+    }
+}
+
+impl<S, R> ClerkMachineAuthService<S, R> {
+    pub(super) const fn new(inner: S, gate: Gate<R>) -> Self {
+        Self { inner, gate }
+    }
+
+    /// Returns the service behind this one.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns the service behind this one, to change it.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Gives the service behind this one back.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, A, B, R> Service<Request<A>> for ClerkMachineAuthService<S, R>
+where
+    S: Service<Request<A>, Response = Response<B>> + Clone,
+    R: ResponseForAuthError<B>,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, A, B, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        match self.gate.look(&mut request) {
+            Ok(Verdict::Told(Told::Now(verdict))) => {
+                let decided = self.gate.settle(verdict, request, &mut self.inner);
+                ResponseFuture::decided(decided)
+            }
+            Ok(Verdict::Told(Told::Later(verdict))) => {
+                // The service that said it was ready goes with the request; its clone did not.
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                let gate = self.gate.clone();
+                ResponseFuture::waiting(Waiting {
+                    verdict,
+                    request,
+                    inner,
+                    gate,
+                })
+            }
+            Ok(Verdict::Anonymous) => {
+                request.extensions_mut().insert(Anonymous);
+                ResponseFuture::decided(Decided::inner(self.inner.call(request)))
+            }
+            Err(error) => {
+                let response = reject(&self.gate.0.rejection, error);
+                ResponseFuture::decided(Decided::rejected(response))
+            }
+        }
+    }
+}
+
+/// A preflight as browsers send it (Fetch §3.2.2); it never carries credentials.
+fn is_cors_preflight<A>(request: &Request<A>) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
