@@ -70,7 +70,8 @@ where
         lock(&self.under_way).get(key).cloned().map(Waiter)
     }
 
-    pub(crate) fn under_way(&self) -> usize {
+    #[cfg(test)]
+    fn under_way(&self) -> usize {
         lock(&self.under_way).len()
     }
 }

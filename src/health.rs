@@ -39,6 +39,8 @@ pub struct Health {
     pub calls_left_known: u32,
     /// How often a known token could not be verified again for want of budget.
     pub saturations: u64,
+    /// Calls that may be under way beside those that are.
+    pub calls_free: usize,
     /// Verifications that are under way.
     pub in_flight: usize,
     /// Good verdicts that are remembered, about.

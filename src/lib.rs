@@ -1,7 +1,56 @@
 //! Machine-token authentication for Rust services on Clerk.
+//!
+//! A tower layer takes the one machine token off a request, proves it, and gives handlers a
+//! [`MachineAuth`]: an M2M token, an API key or an OAuth access token, as a JWT or opaque. JWTs are
+//! verified locally. Opaque tokens are verified by Clerk's Backend API and remembered for a while.
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # fn app() -> Result<axum::Router, clerk_machine_auth::BuildError> {
+//! use axum::{Json, Router, routing::get};
+//! use clerk_machine_auth::{Authenticator, ClerkMachineAuth, MachineAuth, RequireScopes};
+//!
+//! async fn whoami(auth: MachineAuth) -> Json<MachineAuth> {
+//!     Json(auth)
+//! }
+//!
+//! let clerk = Authenticator::from_env()?;
+//! let app = Router::new()
+//!     .route("/whoami", get(whoami))
+//!     .route("/reports", get(whoami).route_layer(RequireScopes::all(["reports:read"])))
+//!     .layer(ClerkMachineAuth::new(clerk));
+//! # Ok(app)
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | you want to | see |
+//! |---|---|
+//! | protect routes | [`ClerkMachineAuth`], [`RequireScopes`], [`MachineAuth`] |
+//! | verify a token without tower | [`Authenticator`] |
+//! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
+//! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |
+//! | refuse a token at once | [`Revocations`] |
+//! | manage machines, scopes, tokens, keys | [`AdminClient`] and [`admin`] |
+//! | keep the machine secret fresh | [`MachineSecret`] |
+//! | test your service without Clerk | `testing`, behind the feature of that name |
+//!
+//! # The way of a request
+//!
+//! bearer → class → accepted types → memory, or proof (the JWT's signature, or Clerk) → receiver →
+//! identity. Expiry, accepted types, receiver and local revocations are looked at for every request,
+//! remembered or not.
+//!
+//! # Features
+//!
+//! - `axum` (default): extractors for axum.
+//! - `testing`: `testing::ClerkEmulator`, a Clerk of your own for tests and examples.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports, private_interfaces)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Tests read better with `json!(…)` handed over by value.
+#![cfg_attr(test, allow(clippy::needless_pass_by_value))]
 
 pub mod admin;
 mod authenticator;
@@ -33,6 +82,7 @@ mod transport;
 mod upstream;
 
 #[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
 pub use self::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};

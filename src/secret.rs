@@ -51,7 +51,6 @@ macro_rules! secret {
             }
 
             /// Compares with a token in constant time.
-            #[allow(dead_code)]
             pub(crate) fn is(&self, token: &[u8]) -> bool {
                 verify_slices_are_equal(self.expose_secret().as_bytes(), token).is_ok()
             }

@@ -62,7 +62,6 @@ impl AdminClient {
     }
 
     /// Returns a client whose reads are tried as this policy says.
-    #[allow(dead_code)] // for the authenticator, whose callers wait less long
     pub(crate) fn with_read_policy(&self, read: RetryPolicy) -> Self {
         Self::from_parts(AdminParts {
             read,

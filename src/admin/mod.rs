@@ -30,7 +30,6 @@ pub use self::api_keys::{
 };
 pub use self::builder::AdminClientBuilder;
 pub use self::client::AdminClient;
-#[allow(unused_imports)] // for the authenticator, which shares its transport and its cache
 pub(crate) use self::client::AdminParts;
 pub use self::error::{AdminError, AdminErrorKind};
 pub use self::jwks::{Jwk, JwkSet, Jwks};

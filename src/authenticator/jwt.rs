@@ -143,7 +143,7 @@ impl Core {
             let keys = store.current(now, &core.tasks);
             let verdict = core
                 .prove(token.expose_secret(), name, accept, keys.as_deref())
-                .map_err(|doubt| doubt.reason())?;
+                .map_err(Doubt::reason)?;
             core.admit_jwt(verdict, accept, now).into_result().await
         }))
     }

@@ -15,7 +15,6 @@ use std::sync::Arc;
 pub(crate) use self::core::{Accepted, Core, OwnSecrets};
 pub(crate) use self::forget::Forget;
 pub use self::headers::RequestHeaders;
-pub(crate) use self::jwt::JwtVerdict;
 use crate::admin::AdminClient;
 use crate::cache::Told;
 use crate::error::{AuthError, Reason};
@@ -204,6 +203,7 @@ impl Authenticator {
             calls_left_unknown,
             calls_left_known,
             saturations: reports.saturations(),
+            calls_free: core.upstream.free_slots(),
             in_flight: core.tasks.running(),
             remembered_good: opaque_good.saturating_add(core.jwts.len().0),
             remembered_bad: opaque_bad,

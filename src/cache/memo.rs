@@ -199,10 +199,6 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         self.marks.now()
     }
 
-    pub(crate) fn flights(&self) -> usize {
-        self.flights.under_way()
-    }
-
     /// Returns how many good and bad answers are held, about.
     pub(crate) fn len(&self) -> (u64, u64) {
         (self.good.entry_count(), self.bad.entry_count())

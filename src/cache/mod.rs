@@ -9,7 +9,7 @@ mod told;
 mod windows;
 
 pub(crate) use self::key::{CacheKey, Domain, KeyHasher};
-pub(crate) use self::marks::{Epoch, Marks};
+pub(crate) use self::marks::Marks;
 pub(crate) use self::memo::{Found, Memo, MemoConfig, Named, Outcome, Why};
 pub(crate) use self::told::{Later, Told};
 pub(crate) use self::windows::Windows;

@@ -18,8 +18,9 @@ impl Audience {
 
     /// A configured audience has to stand in the token (RFC 9068 §4); an absent one is a wrong one.
     pub(crate) fn check(&self, named: Option<&[Box<str>]>) -> Result<(), Reason> {
-        let names_us = |ours: &Box<str>| named.is_some_and(|named| named.contains(ours));
-        if self.0.is_empty() || self.0.iter().any(names_us) {
+        let names_us =
+            |ours: &str| named.is_some_and(|named| named.iter().any(|name| **name == *ours));
+        if self.0.is_empty() || self.0.iter().any(|ours| names_us(ours)) {
             return Ok(());
         }
         Err(Reason::WrongAudience)

@@ -11,4 +11,4 @@ mod verifier;
 
 pub(crate) use self::audience::Audience;
 pub(crate) use self::unverified::UnverifiedJwt;
-pub(crate) use self::verifier::{JwtPolicy, Signed};
+pub(crate) use self::verifier::JwtPolicy;

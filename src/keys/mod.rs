@@ -9,8 +9,7 @@ mod source;
 mod store;
 mod windows;
 
-pub(crate) use self::key::VerificationKey;
-pub(crate) use self::pem::{PemError, parse as parse_pem};
+pub(crate) use self::pem::parse as parse_pem;
 pub(crate) use self::set::KeySet;
 pub(crate) use self::source::KeySource;
 pub(crate) use self::store::{Generation, KeyStore, KeysInUse};

@@ -195,11 +195,11 @@ impl PublishedKeys {
         let known = before.held.as_ref().and_then(|held| held.tag.clone());
         match self.source.fetch(known).await {
             Ok(fetched) => self.adopt(before, fetched, asked),
-            Err(error) => self.fail(before, &error, asked),
+            Err(error) => self.fail(&before, &error, asked),
         }
     }
 
-    fn fail(&self, before: State, error: &FetchError, asked: Duration) {
+    fn fail(&self, before: &State, error: &FetchError, asked: Duration) {
         report(error, before.held.is_some());
         let failures = before.failures.saturating_add(1);
         self.state.store(Arc::new(State {

@@ -37,8 +37,8 @@ impl OpaquePolicy {
         if *fields.text("type")? != *"api_key" {
             return Err(Reason::UnknownClass);
         }
-        let allowed = |prefix: &Box<str>| facts.subject.starts_with(&**prefix);
-        if !self.api_key_subjects.iter().any(allowed) {
+        let mut prefixes = self.api_key_subjects.iter();
+        if !prefixes.any(|prefix| facts.subject.starts_with(&**prefix)) {
             return Err(Reason::UnknownClass);
         }
         let name = fields.optional_text("name")?;

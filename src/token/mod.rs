@@ -6,7 +6,7 @@ mod bearer;
 mod classify;
 mod kind;
 
-pub(crate) use self::bearer::{BearerToken, Malformed, TokenSource};
+pub(crate) use self::bearer::{BearerToken, TokenSource};
 pub(crate) use self::classify::{Shape, classify};
 pub(crate) use self::kind::TokenTypes;
 pub use self::kind::{ParseTokenTypeError, TokenType};

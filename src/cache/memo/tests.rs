@@ -141,7 +141,7 @@ async fn rule_8_a_no_replaces_a_yes_and_an_outage_does_not() {
 async fn rule_10_what_was_invalidated_is_not_found_again() {
     let bench = Bench::new();
     for forget in [Marks::forget_all, |marks: &Marks| {
-        marks.forget_name("mch_1")
+        marks.forget_name("mch_1");
     }] {
         bench.ask(Why::Unknown, Outcome::Good(1)).await;
         assert!(matches!(bench.at(0), Found::Fresh(1)));

@@ -1,0 +1,173 @@
+//! Why a request was not let through, in a form that is safe to print and to match on.
+//!
+//! Order within this folder: `kind` ← `reason` ← here.
+
+mod kind;
+mod reason;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+pub use self::kind::AuthErrorKind;
+pub(crate) use self::reason::Reason;
+use crate::scope::ScopePolicy;
+
+/// Why a request was not let through.
+///
+/// The layer puts it into the extensions of every response that it makes itself, so that outer
+/// layers can count and log rejections without reading bodies.
+///
+/// # Security
+///
+/// Holds no byte of the request. [`reason`](Self::reason) is for the operator: what a client is
+/// told is the [`kind`](Self::kind) alone, so that an attacker cannot tell an expired token from
+/// an unknown one.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{AuthError, AuthErrorKind};
+///
+/// # async fn check(clerk: clerk_machine_auth::Authenticator) {
+/// match clerk.verify("mt_unknown").await {
+///     Ok(auth) => println!("hello {}", auth.subject()),
+///     Err(error) if error.kind() == AuthErrorKind::Unavailable => println!("try again later"),
+///     Err(error) => println!("rejected: {}", error.reason()),
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AuthError {
+    reason: Reason,
+    retry_after: Option<Duration>,
+    required: Option<ScopePolicy>,
+}
+
+impl AuthError {
+    pub(crate) const fn new(reason: Reason) -> Self {
+        Self {
+            reason,
+            retry_after: None,
+            required: None,
+        }
+    }
+
+    /// Marks a rejection that time may mend.
+    pub(crate) const fn retry_after(reason: Reason, delay: Duration) -> Self {
+        Self {
+            reason,
+            retry_after: Some(delay),
+            required: None,
+        }
+    }
+
+    pub(crate) const fn missing_scope(required: ScopePolicy) -> Self {
+        Self {
+            reason: Reason::MissingScope,
+            retry_after: None,
+            required: Some(required),
+        }
+    }
+
+    /// Returns the class of the rejection.
+    #[must_use]
+    pub const fn kind(&self) -> AuthErrorKind {
+        self.reason.kind()
+    }
+
+    /// Returns the HTTP status that this rejection is answered with.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.kind().status()
+    }
+
+    /// Returns the exact cause as a fixed word, fit for a log field or a metric label.
+    ///
+    /// # Security
+    ///
+    /// Not for clients: it tells an expired token from an unknown one.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        self.reason.as_str()
+    }
+
+    /// Returns after how long another try may succeed, where time alone may mend it.
+    #[must_use]
+    pub const fn retry_delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Returns the scopes that the route asks for, where one was missing.
+    #[must_use]
+    pub fn required_scopes(&self) -> Option<String> {
+        self.required.as_ref().map(ToString::to_string)
+    }
+
+    pub(crate) const fn cause(&self) -> Reason {
+        self.reason
+    }
+}
+
+impl From<Reason> for AuthError {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind() {
+            AuthErrorKind::MissingToken => "no token was sent",
+            AuthErrorKind::InvalidRequest => "the request does not carry exactly one token",
+            AuthErrorKind::InvalidToken => "the token is not valid here",
+            AuthErrorKind::InsufficientScope => "the token lacks a required scope",
+            AuthErrorKind::Unavailable => "the token cannot be verified at the moment",
+            AuthErrorKind::Internal => "the service is not set up to verify tokens",
+        })
+    }
+}
+
+impl fmt::Debug for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthError")
+            .field("kind", &self.kind())
+            .field("reason", &self.reason())
+            .field("retry_after", &self.retry_after)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for AuthError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_16_every_reason_has_one_status() {
+        let table = [
+            (Reason::NoToken, 401),
+            (Reason::Malformed, 400),
+            (Reason::WrongReceiver, 401),
+            (Reason::MissingScope, 403),
+            (Reason::Credentials, 503),
+            (Reason::NoLayer, 500),
+        ];
+        for (reason, status) in table {
+            assert_eq!(
+                AuthError::new(reason).status().as_u16(),
+                status,
+                "{reason:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rule_16_display_does_not_tell_bad_tokens_apart() {
+        let shown = |reason| AuthError::new(reason).to_string();
+        assert_eq!(shown(Reason::Expired), shown(Reason::BadSignature));
+        assert_eq!(shown(Reason::Expired), shown(Reason::WrongReceiver));
+    }
+}

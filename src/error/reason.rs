@@ -1,0 +1,126 @@
+//! The exact cause of a rejection, which clients never see.
+
+use super::kind::AuthErrorKind;
+
+/// The exact cause, for the logs and metrics of the service; clients never see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reason {
+    /// No token was sent.
+    NoToken,
+    /// The header fields do not hold exactly one well-formed token.
+    Malformed,
+    /// The token is of no class of machine token.
+    UnknownClass,
+    /// The route or the authenticator does not accept this type of token.
+    TypeNotAccepted,
+    /// The bearer sent a secret of this service as a token.
+    OwnSecret,
+    /// The JWT is not well-formed, or of a form that is refused.
+    BadJwt,
+    /// No key of the key set has the `kid` of the JWT.
+    UnknownKey,
+    /// The signature of the JWT is wrong.
+    BadSignature,
+    /// A claim of the JWT is missing, of the wrong type, or not the one asked for.
+    BadClaims,
+    /// The token has expired.
+    Expired,
+    /// The token is not valid yet.
+    NotYetValid,
+    /// Another issuer made the token.
+    WrongIssuer,
+    /// The token is meant for another audience.
+    WrongAudience,
+    /// Clerk does not know the token, or has revoked it.
+    UnknownToken,
+    /// The token may not reach this machine.
+    WrongReceiver,
+    /// The token is on the local revocation list.
+    Revoked,
+    /// The token lacks a scope that the route asks for.
+    MissingScope,
+    /// There is no usable key set, and it cannot be fetched.
+    NoKeys,
+    /// Clerk did not answer, or answered with an error of its own.
+    Upstream,
+    /// Clerk answered with something that cannot be read.
+    UpstreamAnswer,
+    /// Clerk asks for fewer calls.
+    RateLimited,
+    /// Clerk rejects the secret of this service.
+    Credentials,
+    /// Too many calls to Clerk are under way or were made.
+    Overload,
+    /// A verification ended without a result.
+    FlightLost,
+    /// There is no Tokio runtime to verify on.
+    NoRuntime,
+    /// An extractor runs behind no `ClerkMachineAuth` layer.
+    NoLayer,
+    /// A route asks for a scope that cannot be one.
+    BadScopeList,
+}
+
+impl Reason {
+    pub(super) const fn kind(self) -> AuthErrorKind {
+        match self {
+            Self::NoToken => AuthErrorKind::MissingToken,
+            Self::Malformed => AuthErrorKind::InvalidRequest,
+            Self::UnknownClass
+            | Self::TypeNotAccepted
+            | Self::OwnSecret
+            | Self::BadJwt
+            | Self::UnknownKey
+            | Self::BadSignature
+            | Self::BadClaims
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::WrongIssuer
+            | Self::WrongAudience
+            | Self::UnknownToken
+            | Self::WrongReceiver
+            | Self::Revoked => AuthErrorKind::InvalidToken,
+            Self::MissingScope => AuthErrorKind::InsufficientScope,
+            Self::NoKeys
+            | Self::Upstream
+            | Self::UpstreamAnswer
+            | Self::RateLimited
+            | Self::Credentials
+            | Self::Overload
+            | Self::FlightLost => AuthErrorKind::Unavailable,
+            Self::NoRuntime | Self::NoLayer | Self::BadScopeList => AuthErrorKind::Internal,
+        }
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Malformed => "malformed",
+            Self::UnknownClass => "unknown_class",
+            Self::TypeNotAccepted => "type_not_accepted",
+            Self::OwnSecret => "own_secret",
+            Self::BadJwt => "bad_jwt",
+            Self::UnknownKey => "unknown_key",
+            Self::BadSignature => "bad_signature",
+            Self::BadClaims => "bad_claims",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::WrongAudience => "wrong_audience",
+            Self::UnknownToken => "unknown_token",
+            Self::WrongReceiver => "wrong_receiver",
+            Self::Revoked => "revoked",
+            Self::MissingScope => "missing_scope",
+            Self::NoKeys => "no_keys",
+            Self::Upstream => "upstream",
+            Self::UpstreamAnswer => "upstream_answer",
+            Self::RateLimited => "rate_limited",
+            Self::Credentials => "credentials",
+            Self::Overload => "overload",
+            Self::FlightLost => "flight_lost",
+            Self::NoRuntime => "no_runtime",
+            Self::NoLayer => "no_layer",
+            Self::BadScopeList => "bad_scope_list",
+        }
+    }
+}
