@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::error::BuildError;
@@ -69,7 +70,7 @@ impl Identity {
             .or_else(|| frontend.as_ref().map(FrontendApi::issuer));
         Ok(Self {
             me: me(settings, machine.as_ref())?,
-            api: api(&settings.api_url)?,
+            api: api(settings.api_url.expose_secret())?,
             keys: keys(settings, instance.is_some(), frontend.as_ref())?,
             issuer: issuer.map(Into::into),
             instance,
@@ -171,7 +172,8 @@ fn keys(
     frontend: Option<&FrontendApi>,
 ) -> Checked<Option<KeyOrigin>> {
     if let Some(pem) = &settings.jwt_key {
-        let key = parse_pem(pem).map_err(|error| BuildError::new(JWT_KEY, error))?;
+        let key =
+            parse_pem(pem.expose_secret()).map_err(|error| BuildError::new(JWT_KEY, error))?;
         return Ok(Some(KeyOrigin::Pinned(KeySet::pinned(key))));
     }
     if have_secret {

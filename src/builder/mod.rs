@@ -111,7 +111,7 @@ impl AuthenticatorBuilder {
     /// Takes PEM with or without its header lines, with real or `\n`-escaped line breaks, or in
     /// base64. A token's `kid` is then not looked at.
     pub fn jwt_key(mut self, pem: impl Into<String>) -> Self {
-        self.settings.jwt_key = Some(pem.into());
+        self.settings.jwt_key = Some(pem.into().into());
         self
     }
 
@@ -128,7 +128,7 @@ impl AuthenticatorBuilder {
     ///
     /// `http` is taken for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
-        self.settings.api_url = url.into();
+        self.settings.api_url = url.into().into();
         self
     }
 

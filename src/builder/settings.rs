@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use crate::cache::Windows;
 use crate::clock::{Clock, SystemClock};
 use crate::keys::KeyWindows;
@@ -36,9 +38,11 @@ pub(super) struct Settings {
     pub(super) secret_key: Option<Result<SecretKey, SecretError>>,
     pub(super) machine_secret: Option<MachineSetting>,
     pub(super) machine_id: Option<String>,
-    pub(super) jwt_key: Option<String>,
+    /// As it was given, it might be a private key, so it is not shown.
+    pub(super) jwt_key: Option<SecretString>,
     pub(super) publishable_key: Option<String>,
-    pub(super) api_url: String,
+    /// As it was given, it might hold a password.
+    pub(super) api_url: SecretString,
     pub(super) issuer: Option<String>,
     pub(super) audience: Vec<String>,
     pub(super) accept: Option<TokenTypes>,
@@ -68,7 +72,7 @@ impl Default for Settings {
             machine_id: None,
             jwt_key: None,
             publishable_key: None,
-            api_url: API_URL.to_owned(),
+            api_url: API_URL.into(),
             issuer: None,
             audience: Vec::new(),
             accept: None,

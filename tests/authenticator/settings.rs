@@ -1,0 +1,121 @@
+//! Settings: mistakes fail at `build()`, with the setting's name and what to do.
+
+use std::time::Duration;
+
+use clerk_machine_auth::{Authenticator, AuthenticatorBuilder, TokenType};
+
+fn sound() -> AuthenticatorBuilder {
+    Authenticator::builder()
+        .secret_key("sk_test_4f8a")
+        .machine_id("mch_a")
+}
+
+#[test]
+fn a_mistake_names_its_setting() {
+    let minute = Duration::from_secs(60);
+    let none: [&str; 0] = [];
+    let table = [
+        ("secret_key (CLERK_SECRET_KEY)", Authenticator::builder()),
+        (
+            "secret_key (CLERK_SECRET_KEY)",
+            sound().secret_key("pk_test_4f8a"),
+        ),
+        ("secret_key (CLERK_SECRET_KEY)", sound().secret_key("")),
+        (
+            "secret_key (CLERK_SECRET_KEY)",
+            Authenticator::builder()
+                .machine_secret_key("ak_a")
+                .accept([TokenType::ApiKey]),
+        ),
+        (
+            "machine_secret_key (CLERK_MACHINE_SECRET_KEY)",
+            sound().machine_secret_key("sk_test_a"),
+        ),
+        (
+            "machine_id (CLERK_MACHINE_ID)",
+            sound().machine_id("orders"),
+        ),
+        (
+            "machine_id (CLERK_MACHINE_ID)",
+            sound().machine_id("mch_../a"),
+        ),
+        ("jwt_key (CLERK_JWT_KEY)", sound().jwt_key("no key")),
+        (
+            "publishable_key (CLERK_PUBLISHABLE_KEY)",
+            sound().publishable_key("pk_test_!"),
+        ),
+        (
+            "api_url (CLERK_API_URL)",
+            sound().api_url("http://api.clerk.com"),
+        ),
+        (
+            "api_url (CLERK_API_URL)",
+            sound().api_url("https://u:p@api.clerk.com"),
+        ),
+        ("accept", sound().accept([])),
+        ("allow_senders", sound().allow_senders(none)),
+        ("allow_senders", sound().allow_senders(["user_a"])),
+        ("audience", sound().audience("")),
+        ("stale_if_error", sound().stale_if_error(minute * 6)),
+        ("jwt_verdict_for", sound().jwt_verdict_for(minute * 6)),
+        ("clock_skew", sound().clock_skew(minute * 2)),
+        ("timeout", sound().timeout(Duration::ZERO)),
+        ("max_token_len", sound().max_token_len(0)),
+        ("calls_per_second", sound().calls_per_second(0)),
+        (
+            "unknown_calls_per_second",
+            sound().unknown_calls_per_second(81),
+        ),
+        ("calls_in_flight", sound().calls_in_flight(0)),
+        ("keys_refresh_ahead", sound().keys_refresh_ahead(minute * 5)),
+        ("api_key_subjects", sound().api_key_subjects(["usr_"])),
+        ("api_key_subjects", sound().api_key_subjects(none)),
+    ];
+    assert!(sound().build().is_ok());
+    for (setting, builder) in table {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.setting(), setting, "{error}");
+        assert!(error.to_string().len() > setting.len() + 10, "{error}");
+    }
+}
+
+#[test]
+fn rule_19_no_error_and_no_debug_shows_a_secret() {
+    let secret = "canary4f8a";
+    let builders = [
+        sound().secret_key(format!("sk_test_{secret}")),
+        sound().machine_secret_key(format!("ak_{secret}")),
+        sound().secret_key(format!("sk test {secret}")),
+        sound().machine_secret_key(format!("mk_{secret}")),
+        sound().jwt_key(format!(
+            "-----BEGIN PRIVATE KEY-----{secret}-----END PRIVATE KEY-----"
+        )),
+    ];
+    for builder in builders {
+        let shown = format!("{builder:?} {:?}", builder.clone().build());
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn an_api_url_may_end_in_v1_or_a_slash() {
+    for url in [
+        "https://api.clerk.com/v1",
+        "https://api.clerk.com/v1/",
+        "https://api.clerk.com/",
+    ] {
+        let admin = sound().api_url(url).build().unwrap();
+        let shown = format!("{:?}", admin.admin().unwrap());
+        assert!(
+            shown.contains("https://api.clerk.com/") && !shown.contains("v1"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn rule_12_the_default_of_everything_is_enough_to_build_without_a_runtime() {
+    let auth = sound().build().unwrap();
+    assert_eq!(auth.health().calls_left_unknown, 300);
+    assert!(!auth.health().keys_ready && auth.health().trouble.is_none());
+}
