@@ -102,3 +102,8 @@ pub use self::revocation::{Revocations, RevocationsFull};
 pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{MachineSecretKey, SecretError, SecretKey};
 pub use self::token::{ParseTokenTypeError, TokenType};
+
+/// The README's code, compiled.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -48,7 +48,7 @@ async fn rule_10_revoking_through_the_admin_client_shows_at_once() {
         .unwrap();
     assert_eq!(reason(&auth, token.token()).await, "unknown_token");
 
-    let key = world.clerk.api_key(&world.clerk.new_user_id()).create();
+    let key = world.clerk.api_key(world.clerk.new_user_id()).create();
     assert_eq!(reason(&auth, key.token()).await, "ok");
     admin
         .api_keys()

@@ -32,7 +32,7 @@ async fn rule_5_another_machines_secret_is_no_api_key() {
     );
     let other = world
         .clerk
-        .api_key(&world.clerk.new_user_id())
+        .api_key(world.clerk.new_user_id())
         .key_type("other")
         .create();
     assert_eq!(reason(&auth, other.token()).await, "unknown_class");
@@ -78,7 +78,7 @@ async fn rule_8_a_refused_secret_is_our_fault_and_mends_itself() {
         .machine_id(world.me.id())
         .build()
         .unwrap();
-    let key = world.clerk.api_key(&world.clerk.new_user_id()).create();
+    let key = world.clerk.api_key(world.clerk.new_user_id()).create();
     world.clerk.revoke_secret_key(&secret);
     let error = auth.verify(key.token()).await.unwrap_err();
     assert_eq!(
