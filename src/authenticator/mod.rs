@@ -22,6 +22,7 @@ use crate::evict::Evict as _;
 use crate::health::Health;
 use crate::identity::MachineAuth;
 use crate::keys::KeyStore;
+use crate::opaque::not_loaded;
 use crate::revocation::Revocations;
 use crate::token::{BearerToken, TokenSource, TokenTypes};
 
@@ -133,7 +134,7 @@ impl Authenticator {
     pub async fn warm_up(&self) -> Result<(), AuthError> {
         let core = &self.core;
         if let Some(secret) = &core.own.machine {
-            secret.load().await.map_err(|_| Reason::Credentials)?;
+            secret.load().await.map_err(|error| not_loaded(&error))?;
         }
         let Some(keys) = &core.keys else {
             return Ok(());

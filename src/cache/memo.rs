@@ -158,15 +158,25 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
             let question = question();
             async move {
                 let asked = memo.clock.monotonic();
-                if let (Why::Unknown, Found::Fresh(value)) = (why, memo.look(&key, asked)) {
-                    // Whoever asked before landed between our look and our take-off.
-                    return Outcome::Good(value);
+                if why == Why::Unknown
+                    && let Some(outcome) = memo.landed_before(&key, asked)
+                {
+                    return outcome;
                 }
                 let outcome = question.await;
                 memo.record(key, began, asked, &outcome);
                 outcome
             }
         })
+    }
+
+    /// Whoever asked before us may have landed between our look and our take-off.
+    fn landed_before(&self, key: &CacheKey, now: Duration) -> Option<Outcome<V>> {
+        match self.look(key, now) {
+            Found::Fresh(value) | Found::Due(value) => Some(Outcome::Good(value)),
+            Found::Bad(reason) => Some(Outcome::Bad(reason)),
+            Found::Stale(_) | Found::Nothing => None,
+        }
     }
 
     fn record(&self, key: CacheKey, began: Epoch, asked: Duration, outcome: &Outcome<V>) {

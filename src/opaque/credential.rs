@@ -5,6 +5,8 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::time::{Instant, timeout_at};
 
+use crate::admin::{AdminError, AdminErrorKind};
+use crate::error::Reason;
 use crate::machine_secret::MachineSecret;
 use crate::secret::{MachineSecretKey, SecretKey};
 use crate::token::TokenType;
@@ -23,24 +25,30 @@ pub(super) enum Credential<'a> {
 }
 
 impl Secrets {
-    /// Chooses the secret for a type of token; `None` where there is none, or none in time.
+    /// Chooses the secret for a type of token.
+    ///
+    /// Fails with `Credentials` where there is none or Clerk does not give it to us, and with
+    /// `Upstream` where Clerk does not answer in time.
     pub(super) async fn choose(
         &self,
         kind: TokenType,
         deadline: Instant,
-    ) -> Option<Credential<'_>> {
+    ) -> Result<Credential<'_>, Reason> {
         match (kind, &self.machine, &self.instance) {
             (TokenType::M2m, Some(secret), _) => Credential::of(secret, deadline).await,
-            (_, _, Some(secret)) => Some(Credential::Instance(secret)),
-            _ => None,
+            (_, _, Some(secret)) => Ok(Credential::Instance(secret)),
+            _ => Err(Reason::Credentials),
         }
     }
 }
 
 impl<'a> Credential<'a> {
-    async fn of(secret: &'a MachineSecret, deadline: Instant) -> Option<Self> {
-        let used = timeout_at(deadline, secret.load()).await.ok()?.ok()?;
-        Some(Self::Machine(secret, used))
+    async fn of(secret: &'a MachineSecret, deadline: Instant) -> Result<Self, Reason> {
+        match timeout_at(deadline, secret.load()).await {
+            Ok(Ok(used)) => Ok(Self::Machine(secret, used)),
+            Ok(Err(error)) => Err(not_loaded(&error)),
+            Err(_) => Err(Reason::Upstream),
+        }
     }
 
     /// Returns another secret to try, now that Clerk has refused this one.
@@ -50,7 +58,7 @@ impl<'a> Credential<'a> {
         };
         let another = timeout_at(deadline, secret.rejected(used)).await.ok()?;
         if another {
-            Self::of(secret, deadline).await
+            Self::of(secret, deadline).await.ok()
         } else {
             None
         }
@@ -61,5 +69,15 @@ impl<'a> Credential<'a> {
             Self::Instance(secret) => secret.authorization(),
             Self::Machine(_, used) => used.authorization(),
         }
+    }
+}
+
+/// Tells a Clerk that refuses to give the machine secret from one that does not answer.
+pub(crate) fn not_loaded(error: &AdminError) -> Reason {
+    match error.api() {
+        Some(api) if api.status.is_client_error() && !api.is_rate_limited() => Reason::Credentials,
+        Some(_) => Reason::Upstream,
+        None if error.kind() == AdminErrorKind::MissingSecret => Reason::Credentials,
+        None => Reason::Upstream,
     }
 }

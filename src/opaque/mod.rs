@@ -18,4 +18,5 @@ mod status;
 mod verifier;
 
 pub(crate) use self::body::OpaquePolicy;
+pub(crate) use self::credential::not_loaded;
 pub(crate) use self::verifier::{OpaqueParts, OpaqueVerifier};

@@ -85,9 +85,10 @@ impl OpaqueVerifier {
     }
 
     async fn answer(&self, question: &Question) -> Outcome<MachineAuth> {
-        let Some(credential) = self.secrets.choose(question.kind, question.deadline).await else {
-            self.parts.upstream.note(Trouble::Credentials);
-            return Outcome::Unavailable(Reason::Credentials.into());
+        let chosen = self.secrets.choose(question.kind, question.deadline).await;
+        let credential = match chosen {
+            Ok(credential) => credential,
+            Err(reason) => return self.no_secret(reason),
         };
         let outcome = self.answer_to(question, &credential).await;
         if is_refused(&outcome)
@@ -96,6 +97,15 @@ impl OpaqueVerifier {
             return self.answer_to(question, &renewed).await;
         }
         outcome
+    }
+
+    fn no_secret(&self, reason: Reason) -> Outcome<MachineAuth> {
+        let trouble = match reason {
+            Reason::Credentials => Trouble::Credentials,
+            _ => Trouble::Failing,
+        };
+        self.parts.upstream.note(trouble);
+        Outcome::Unavailable(reason.into())
     }
 
     async fn answer_to(
