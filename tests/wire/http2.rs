@@ -9,7 +9,10 @@ use tokio::net::TcpStream;
 
 use crate::server::Server;
 
-async fn status(server: &Server, fields: &[(&'static str, &[u8])]) -> u16 {
+/// Header fields, in their order.
+type Fields<'a> = &'a [(&'static str, &'a [u8])];
+
+async fn status(server: &Server, fields: Fields<'_>) -> u16 {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
@@ -38,7 +41,7 @@ async fn rule_1_http2_is_no_way_around() {
     let good = format!("Bearer {}", server.token);
     let (good, token) = (good.as_bytes(), server.token.as_bytes());
     let lower = [b"bearer ".as_slice(), token].concat();
-    let rows: [(&[(&'static str, &[u8])], u16); 14] = [
+    let rows: [(Fields<'_>, u16); 14] = [
         (&[("authorization", good)], 200),
         (&[("authorization", &lower)], 200),
         (&[("x-api-key", token)], 200),
