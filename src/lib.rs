@@ -80,6 +80,8 @@ mod tasks;
 mod token;
 mod transport;
 mod upstream;
+#[cfg(test)]
+mod vectors;
 
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

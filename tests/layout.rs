@@ -83,7 +83,7 @@ fn uses(code: &str) -> impl Iterator<Item = &str> {
 
 fn is_test(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
-    matches!(name, "tests" | "fake" | "eviction_tests")
+    matches!(name, "tests" | "fake" | "eviction_tests" | "vectors")
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod claims;
 mod header;
 mod json;
 mod unverified;
+#[cfg(test)]
+mod vectors;
 mod verifier;
 
 pub(crate) use self::audience::Audience;

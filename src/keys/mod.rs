@@ -7,6 +7,8 @@ mod pem;
 mod set;
 mod source;
 mod store;
+#[cfg(test)]
+mod vectors;
 mod windows;
 
 pub(crate) use self::pem::parse as parse_pem;
