@@ -16,7 +16,6 @@ pub(crate) fn read(name: &str) -> Option<String> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
 fn skipped(name: &str) {
     eprintln!("skipped: ../shared/vectors/{name} is not there");
 }
