@@ -1,0 +1,119 @@
+//! Rule 13: Clerk dies under load over a thousand known tokens, in three ways, and comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault};
+
+use crate::driver::{Load, TURN, is_full};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Copy)]
+enum Death {
+    Refused,
+    Reset,
+    Blackhole,
+}
+
+impl Death {
+    async fn come(self, clerk: &ClerkEmulator) {
+        match self {
+            Self::Refused => clerk.stop_listening().await,
+            Self::Reset => clerk
+                .fault(Endpoint::Any, Fault::reset_connection())
+                .always(),
+            Self::Blackhole => clerk.fault(Endpoint::Any, Fault::hang()).always(),
+        }
+    }
+
+    async fn go(self, clerk: &ClerkEmulator) {
+        match self {
+            Self::Refused => clerk.resume_listening().await.unwrap(),
+            Self::Reset | Self::Blackhole => clerk.clear_faults(),
+        }
+    }
+}
+
+/// The time for which a verdict is fresh, and then stale; half a minute of death outlasts both.
+fn windows() -> (Duration, Duration, Duration) {
+    if is_full() {
+        (SECOND * 20, SECOND * 20, SECOND * 60)
+    } else {
+        (SECOND * 2, SECOND * 3, SECOND * 7)
+    }
+}
+
+async fn die(death: Death) {
+    let _turn = TURN.lock().await;
+    let (fresh, stale, dead) = windows();
+    let clerk = ClerkEmulator::start().await;
+    let me = clerk.machine("me").create();
+    let builder = clerk
+        .authenticator_builder(&me)
+        .fresh_for(fresh)
+        .stale_if_error(stale);
+    let service = builder
+        .calls_per_second(2_000)
+        .unknown_calls_per_second(1_500)
+        .call_burst(2_000);
+    let service = service.timeout(SECOND).build().unwrap();
+    let user = clerk.new_user_id();
+    let keys: Arc<[String]> = (0..1_000)
+        .map(|_| clerk.api_key(&user).create().token().to_owned())
+        .collect();
+    for key in keys.iter() {
+        service.verify(key).await.unwrap();
+    }
+    let load = Load::start(&service, 50, SECOND / 50, move |worker, turn| {
+        keys[(worker * 20 + turn) % keys.len()].clone()
+    });
+    tokio::time::sleep(fresh).await;
+    assert_eq!(
+        (load.count.take().1, load.count.take().2),
+        (0, 0),
+        "{death:?}: alive"
+    );
+    death.come(&clerk).await;
+    // The oldest verdict may be as old as its refresh mark when death comes.
+    let inside = stale.saturating_sub(fresh / 5);
+    tokio::time::sleep(inside).await;
+    let (served, rejected, unavailable) = load.count.take();
+    assert_eq!(
+        (rejected, unavailable),
+        (0, 0),
+        "{death:?}: inside the stale window"
+    );
+    tokio::time::sleep((fresh + stale).mul_f64(1.1).saturating_sub(inside)).await;
+    load.count.take();
+    tokio::time::sleep(dead.saturating_sub(fresh + stale)).await;
+    let (still_served, rejected, refused) = load.count.take();
+    assert_eq!(
+        (still_served, rejected),
+        (0, 0),
+        "{death:?}: after the stale window"
+    );
+    death.go(&clerk).await;
+    tokio::time::sleep(SECOND * 3 / 2).await;
+    load.count.take();
+    tokio::time::sleep(SECOND / 2).await;
+    let (back, rejected, unavailable) = load.stop().await;
+    println!("{death:?}: {served} served stale, then {refused} times 503, then {back} served");
+    assert_eq!((rejected, unavailable), (0, 0), "{death:?}: back");
+    assert!(served > 100 && refused > 100 && back > 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_refused_connections_are_invisible_inside_the_stale_window() {
+    die(Death::Refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_reset_connections_are_invisible_inside_the_stale_window() {
+    die(Death::Reset).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_a_blackhole_is_invisible_inside_the_stale_window() {
+    die(Death::Blackhole).await;
+}
