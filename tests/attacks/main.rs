@@ -1,0 +1,9 @@
+//! What an attacker would try, and what must come of it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // a helper that fails is a test that fails
+
+mod classes;
+mod elsewhere;
+mod forgery;
+mod leaks;
+mod model;
+mod tenants;
