@@ -63,6 +63,9 @@ mod clock;
 mod error;
 mod evict;
 mod flights;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod id;
 mod identity;

@@ -13,6 +13,8 @@ mod windows;
 
 pub(crate) use self::pem::parse as parse_pem;
 pub(crate) use self::set::KeySet;
+#[cfg(fuzzing)]
+pub(crate) use self::set::pinned;
 pub(crate) use self::source::KeySource;
 pub(crate) use self::store::{Generation, KeyStore, KeysInUse};
 pub(crate) use self::windows::KeyWindows;

@@ -16,7 +16,7 @@ pub(crate) struct OpaquePolicy {
 
 impl OpaquePolicy {
     /// Reads the body of a 200.
-    pub(super) fn read(&self, kind: TokenType, body: &[u8], now: UnixMillis) -> Read<MachineAuth> {
+    pub(crate) fn read(&self, kind: TokenType, body: &[u8], now: UnixMillis) -> Read<MachineAuth> {
         let mut fields = Fields::parse(body)?;
         // RFC 7662 §2.2: an inactive token is answered with nothing else.
         if fields.optional_flag("active")? == Some(false) {

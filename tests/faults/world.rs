@@ -25,7 +25,7 @@ impl World {
     pub(crate) fn builder(&self) -> AuthenticatorBuilder {
         self.clerk
             .authenticator_builder(&self.me)
-            .timeout(Duration::from_millis(400))
+            .timeout(Duration::from_millis(1_000))
     }
 
     pub(crate) fn service(&self) -> Authenticator {

@@ -1,0 +1,80 @@
+//! Doors for the fuzz targets in `fuzz/`; compiled under `--cfg fuzzing` only.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::identity::UnixMillis;
+use crate::jwt::{Audience, JwtPolicy, UnverifiedJwt};
+use crate::keys::{KeySet, pinned};
+use crate::opaque::OpaquePolicy;
+use crate::token::{BearerToken, Shape, TokenSource, TokenType, classify};
+
+/// The moment at which fuzzed tokens are looked at, in seconds.
+pub const NOW: u64 = 1_800_000_000;
+
+/// Reads lines of `Authorization`; returns the token, if there is exactly one.
+#[must_use]
+pub fn bearer(lines: &[&[u8]]) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(line).ok()?);
+    }
+    let source = TokenSource {
+        api_key_header: None,
+        max_len: 8_192,
+    };
+    let (token, _) = source.find(&headers).ok()??;
+    Some(token.as_str().to_owned())
+}
+
+/// Returns the shape of a token: `jwt`, or the name of its opaque type.
+#[must_use]
+pub fn shape(token: &[u8]) -> Option<&'static str> {
+    match classify(BearerToken::parse(token, 8_192).ok()?)? {
+        Shape::Jwt => Some("jwt"),
+        Shape::Opaque(kind) => Some(kind.as_str()),
+    }
+}
+
+/// A public key that tokens are verified with.
+#[derive(Debug)]
+pub struct Key(KeySet);
+
+impl Key {
+    /// Takes modulus and exponent, big-endian.
+    #[must_use]
+    pub fn new(n: &[u8], e: &[u8]) -> Option<Self> {
+        pinned(n, e).map(Self)
+    }
+
+    /// Verifies a JWT; returns its type and its subject.
+    #[must_use]
+    pub fn accepts(&self, token: &str) -> Option<(&'static str, String)> {
+        let jwt = UnverifiedJwt::parse(token).ok()?;
+        let signed = jwt.verify(&self.0).ok()?;
+        let policy = JwtPolicy {
+            skew: Duration::from_secs(5),
+            ..JwtPolicy::default()
+        };
+        let auth = signed.accept(&policy, Duration::from_secs(NOW)).ok()?;
+        Some((auth.token_type().as_str(), auth.subject().to_owned()))
+    }
+}
+
+/// Reads a key set; tells whether it was taken.
+#[must_use]
+pub fn key_set(document: &[u8]) -> bool {
+    KeySet::parse(document).is_ok()
+}
+
+/// Reads the body of a 200 about a type of token; returns its subject if it is good.
+#[must_use]
+pub fn answer(kind: TokenType, body: &[u8]) -> Option<String> {
+    let policy = OpaquePolicy {
+        api_key_subjects: vec!["user_".into(), "org_".into()],
+        audience: Audience::default(),
+    };
+    let auth = policy.read(kind, body, UnixMillis(NOW * 1_000)).ok()?;
+    Some(auth.subject().to_owned())
+}
