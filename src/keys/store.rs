@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
+use tracing::Instrument as _;
 
 use super::set::KeySet;
 use super::source::{FetchError, Fetched, KeySource};
@@ -180,7 +181,8 @@ impl PublishedKeys {
 
     fn begin(self: &Arc<Self>, tasks: &Tasks) -> Result<Waiter<()>, AuthError> {
         let keys = Arc::clone(self);
-        let fetch = || async move { keys.renew().await };
+        let span = tracing::debug_span!("fetch_keys");
+        let fetch = || async move { keys.renew().await }.instrument(span);
         self.fetches
             .join((), tasks, fetch)
             .map_err(|_| Reason::NoRuntime.into())
