@@ -108,18 +108,26 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         }
     }
 
+    /// Returns a good answer that is fresh and not due, and changes nothing.
+    pub(crate) fn recall(&self, key: &CacheKey, now: Duration) -> Option<V> {
+        let entry = self.good.get(key)?;
+        let is_kept = now < entry.ends.refresh_at
+            && self.marks.keeps(entry.began, key, || entry.value.names());
+        is_kept.then(|| entry.value.clone())
+    }
+
     /// Looks a name up; neither waits nor asks anybody.
     pub(crate) fn look(&self, key: &CacheKey, now: Duration) -> Found<V> {
         if let Some(entry) = self.good.get(key) {
             if now < entry.ends.stale_until
-                && self.marks.keeps(entry.began, key, entry.value.names())
+                && self.marks.keeps(entry.began, key, || entry.value.names())
             {
                 return entry.state(now);
             }
             self.good.invalidate(key);
         }
         match self.bad.get(key) {
-            Some(bad) if now < bad.until && self.marks.keeps(bad.began, key, ["", ""]) => {
+            Some(bad) if now < bad.until && self.marks.keeps(bad.began, key, || ["", ""]) => {
                 Found::Bad(bad.reason)
             }
             _ => Found::Nothing,
