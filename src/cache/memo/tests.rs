@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cache::key::{Domain, KeyHasher};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug, Default)]
 struct Hand(AtomicU64);
