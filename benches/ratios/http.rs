@@ -1,10 +1,13 @@
 //! Requests per second over HTTP: a router alone, behind the layer, and behind jwt-authorizer.
 //!
 //! Each server has one thread, and the client has another. One server is asked at a time, in turn.
+//! Requests are counted against the time that the server's thread has run: where it is busy all
+//! the time that is requests per second, and where something else takes the processor away it is
+//! what there would be.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,36 +35,43 @@ pub(crate) fn run(rows: &mut Rows, issuer: &Issuer) {
         serve(Router::new().route("/", get(async || "ok"))),
         serve(Router::new().route("/", get(whoami)).layer(layer)),
     ];
-    servers.extend(peer.as_ref().map(|peer| peer.address));
+    servers.extend(peer.as_ref().map(|peer| peer.server.clone()));
     let rates = rates(&servers, &token);
-    let ratio =
-        |a: usize, b: usize| median(rates.iter().map(|rates| rates[a] / rates[b]).collect());
-    let rate = |n: usize| {
-        format!(
-            "{:.0}/s",
-            median(rates.iter().map(|rates| rates[n]).collect())
+    let of = |n: usize| median(rates.iter().map(|rates| rates[n].busy).collect());
+    let ratio = |a: usize, b: usize| {
+        median(
+            rates
+                .iter()
+                .map(|rates| rates[a].busy / rates[b].busy)
+                .collect(),
         )
     };
-    rows.note("requests, router alone", rate(0));
-    rows.note("requests, with the layer", rate(1));
+    let mut note = |name: &str, n: usize| {
+        let wall = median(rates.iter().map(|rates| rates[n].wall).collect());
+        rows.note(
+            format!("requests, {name}"),
+            format!("{:.0}/s, {wall:.0}/s seen by the client", of(n)),
+        );
+    };
+    note("router alone", 0);
+    note("with the layer", 1);
+    if peer.is_some() {
+        note("jwt-authorizer 0.15", 2);
+        rows.at_least(
+            "requests, with the layer / jwt-authorizer",
+            ratio(1, 2),
+            5.0,
+            " ×",
+        );
+    } else {
+        rows.note("requests, jwt-authorizer 0.15", "could not be built");
+    }
     rows.at_least(
         "requests, with the layer / router alone",
         ratio(1, 0),
         0.9,
         " ×",
     );
-    match peer {
-        Some(_) => {
-            rows.note("requests, jwt-authorizer 0.15", rate(2));
-            rows.at_least(
-                "requests, with the layer / jwt-authorizer",
-                ratio(1, 2),
-                5.0,
-                " ×",
-            );
-        }
-        None => rows.note("requests, jwt-authorizer 0.15", "could not be built"),
-    }
 }
 
 async fn whoami(auth: MachineAuth) -> &'static str {
@@ -79,41 +89,74 @@ fn on_one_thread() -> Runtime {
         .expect("a runtime is built")
 }
 
+/// Where a server listens, and where the system says how long its thread has run.
+#[derive(Debug, Clone)]
+struct Server {
+    address: SocketAddr,
+    usage: PathBuf,
+}
+
+impl Server {
+    /// The seconds that the thread has run.
+    fn busy(&self) -> f64 {
+        let usage = std::fs::read_to_string(&self.usage).unwrap_or_default();
+        let nanos = usage
+            .split(' ')
+            .next()
+            .and_then(|nanos| nanos.parse::<f64>().ok());
+        nanos.expect("Linux says how long a thread has run") / 1e9
+    }
+}
+
 /// Serves on a thread of its own until the process ends.
-fn serve(router: Router) -> SocketAddr {
+fn serve(router: Router) -> Server {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.set_nonblocking(true).expect("a socket is set up");
     let address = listener.local_addr().expect("a socket has an address");
+    let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
+        let me = std::fs::read_link("/proc/thread-self").expect("Linux names threads");
+        tell.send(Path::new("/proc").join(me).join("schedstat"))
+            .expect("it is waited for");
         on_one_thread().block_on(async move {
             let listener = TcpListener::from_std(listener).expect("a socket is taken over");
             axum::serve(listener, router).await
         })
     });
-    address
+    let usage = told.recv().expect("the thread has begun");
+    Server { address, usage }
+}
+
+/// Requests for each second of the server's thread, and for each second.
+struct Rate {
+    busy: f64,
+    wall: f64,
 }
 
 /// The rates of all servers, turn by turn; the first turn is a warm-up.
-fn rates(servers: &[SocketAddr], token: &str) -> Vec<Vec<f64>> {
+fn rates(servers: &[Server], token: &str) -> Vec<Vec<Rate>> {
     let client = on_one_thread();
     let request = format!("GET / HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\r\n");
     let turn = |_| {
         servers
             .iter()
-            .map(|server| client.block_on(rate(*server, &request)))
+            .map(|server| client.block_on(rate(server, &request)))
             .collect()
     };
     (0..=TURNS).map(turn).skip(1).collect()
 }
 
-async fn rate(server: SocketAddr, request: &str) -> f64 {
-    let start = Instant::now();
-    let clients = (0..CONNECTIONS).map(|_| ask(server, request, start + TURN));
+async fn rate(server: &Server, request: &str) -> Rate {
+    let (start, busy) = (Instant::now(), server.busy());
+    let clients = (0..CONNECTIONS).map(|_| ask(server.address, request, start + TURN));
     let answers: u32 = futures_util::future::join_all(clients)
         .await
         .into_iter()
         .sum();
-    f64::from(answers) / start.elapsed().as_secs_f64()
+    Rate {
+        busy: f64::from(answers) / (server.busy() - busy),
+        wall: f64::from(answers) / start.elapsed().as_secs_f64(),
+    }
 }
 
 /// Asks over one connection until the time is over.
@@ -141,7 +184,7 @@ async fn ask(server: SocketAddr, request: &str, until: Instant) -> u32 {
 
 /// jwt-authorizer, built apart and run as a program of its own: its axum is an older one.
 struct Peer {
-    address: SocketAddr,
+    server: Server,
     program: Child,
 }
 
@@ -169,7 +212,10 @@ impl Peer {
             .read_line(&mut address)
             .ok()?;
         let address = address.trim().parse().ok()?;
-        Some(Self { address, program })
+        // It has two threads, and the other one only waits for the end.
+        let usage = PathBuf::from(format!("/proc/{}/schedstat", program.id()));
+        let server = Server { address, usage };
+        Some(Self { server, program })
     }
 }
 

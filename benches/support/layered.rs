@@ -60,6 +60,17 @@ pub(crate) fn request(token: &HeaderValue) -> Request<()> {
     request
 }
 
+/// What a server or a router has put into a request before: axum's puts two and more.
+#[derive(Debug, Clone, Copy)]
+struct Routed;
+
+/// A request as it comes from a router, with something among its extensions.
+pub(crate) fn routed(token: &HeaderValue) -> Request<()> {
+    let mut request = request(token);
+    request.extensions_mut().insert(Routed);
+    request
+}
+
 /// Calls a service that answers at once.
 pub(crate) fn call<S>(service: &mut S, request: Request<()>) -> Response<()>
 where
