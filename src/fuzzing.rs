@@ -8,7 +8,7 @@ use crate::identity::UnixMillis;
 use crate::jwt::{Audience, JwtPolicy, UnverifiedJwt};
 use crate::keys::{KeySet, pinned};
 use crate::opaque::OpaquePolicy;
-use crate::token::{BearerToken, Shape, TokenSource, TokenType, classify};
+use crate::token::{Presented, Shape, TokenSource, TokenType, classify};
 
 /// The moment at which fuzzed tokens are looked at, in seconds.
 pub const NOW: u64 = 1_800_000_000;
@@ -25,13 +25,13 @@ pub fn bearer(lines: &[&[u8]]) -> Option<String> {
         max_len: 8_192,
     };
     let (token, _) = source.find(&headers).ok()??;
-    Some(token.as_str().to_owned())
+    Some(token.read().ok()?.as_str().to_owned())
 }
 
 /// Returns the shape of a token: `jwt`, or the name of its opaque type.
 #[must_use]
 pub fn shape(token: &[u8]) -> Option<&'static str> {
-    match classify(BearerToken::parse(token, 8_192).ok()?)? {
+    match classify(Presented::new(token, 8_192).ok()?.read().ok()?)? {
         Shape::Jwt => Some("jwt"),
         Shape::Opaque(kind) => Some(kind.as_str()),
     }

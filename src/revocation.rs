@@ -1,6 +1,7 @@
 //! The service's own list of tokens and senders to refuse, looked at for every request.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,6 +35,8 @@ const MAX_ENTRIES: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Revocations {
     entries: ArcSwap<HashMap<Box<str>, Refused>>,
+    /// How many entries there are: most services have none, and each request asks.
+    count: AtomicUsize,
     writing: Mutex<()>,
 }
 
@@ -91,20 +94,20 @@ impl Revocations {
     /// Returns how many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.load().len()
+        self.count.load(Ordering::Acquire)
     }
 
     /// Tells whether nothing is refused.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.load().is_empty()
+        self.len() == 0
     }
 
     pub(crate) fn refuse(&self, facts: &Facts) -> bool {
-        let entries = self.entries.load();
-        if entries.is_empty() {
+        if self.is_empty() {
             return false;
         }
+        let entries = self.entries.load();
         [&facts.id, &facts.subject].into_iter().any(|name| {
             entries
                 .get(name)
@@ -126,7 +129,9 @@ impl Revocations {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = HashMap::clone(&self.entries.load());
         let result = edit(&mut entries);
+        let count = entries.len();
         self.entries.store(entries.into());
+        self.count.store(count, Ordering::Release);
         result
     }
 }
@@ -189,7 +194,7 @@ mod tests {
         let full: HashMap<Box<str>, Refused> = (0..MAX_ENTRIES)
             .map(|n| (n.to_string().into(), Refused::Always))
             .collect();
-        list.entries.store(full.into());
+        list.change(|entries| *entries = full);
         assert_eq!(list.refuse_token("new"), Err(RevocationsFull));
         assert_eq!(list.refuse_token("17"), Ok(()));
         assert_eq!(list.len(), MAX_ENTRIES);

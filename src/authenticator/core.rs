@@ -17,7 +17,7 @@ use crate::receiver::Receiver;
 use crate::revocation::Revocations;
 use crate::secret::SecretKey;
 use crate::tasks::Tasks;
-use crate::token::{BearerToken, Shape, TokenTypes, classify};
+use crate::token::{Presented, Shape, TokenTypes, classify};
 use crate::upstream::Upstream;
 
 /// Everything that is shared by the clones of an authenticator.
@@ -60,10 +60,8 @@ pub(crate) struct OwnSecrets {
 
 impl OwnSecrets {
     /// Compares in constant time.
-    fn hold(&self, token: &str) -> bool {
-        let token = token.as_bytes();
-        let machine = self.machine.as_ref().and_then(MachineSecret::current);
-        machine.is_some_and(|secret| secret.is(token))
+    pub(super) fn hold(&self, token: &[u8]) -> bool {
+        self.machine.as_ref().is_some_and(|secret| secret.is(token))
             || self
                 .instance
                 .as_ref()
@@ -75,17 +73,23 @@ impl Core {
     /// Decides on a token at once where nobody has to be asked.
     pub(crate) fn authenticate(
         self: &Arc<Self>,
-        token: BearerToken<'_>,
+        token: Presented<'_>,
         accept: TokenTypes,
     ) -> Told<MachineAuth> {
-        let text = token.as_str();
+        let glance = self.glance(token);
+        if let Some(told) = self.recall(token, &glance, accept) {
+            return told;
+        }
+        let Ok(token) = token.read() else {
+            return reject(Reason::Malformed);
+        };
         match classify(token) {
             None => reject(Reason::UnknownClass),
-            Some(Shape::Jwt) => self.jwt(text, accept.and(self.accepted.jwt)),
-            Some(Shape::Opaque(_)) if self.own.hold(text) => reject(Reason::OwnSecret),
+            Some(Shape::Jwt) => self.jwt(token, &glance, accept.and(self.accepted.jwt)),
+            Some(Shape::Opaque(_)) if self.own.hold(token.as_bytes()) => reject(Reason::OwnSecret),
             Some(Shape::Opaque(kind)) => {
                 if accept.and(self.accepted.opaque).contains(kind) {
-                    self.opaque(kind, text)
+                    self.opaque(kind, token, &glance)
                 } else {
                     reject(Reason::TypeNotAccepted)
                 }
@@ -95,8 +99,8 @@ impl Core {
 
     /// Checks what may have changed since the token was verified.
     pub(super) fn check_now(&self, auth: &MachineAuth, leeway: UnixMillis) -> Result<(), Reason> {
-        let now = UnixMillis::from_duration(self.clock.unix_time());
-        let is_over = |end: UnixMillis| end.plus(leeway) <= now;
+        let now = || UnixMillis::from_duration(self.clock.unix_time());
+        let is_over = |end: UnixMillis| end.plus(leeway) <= now();
         if auth.expiry().is_some_and(is_over) {
             return Err(Reason::Expired);
         }

@@ -15,7 +15,8 @@ pub(crate) struct Forget {
 impl Forget {
     pub(super) fn token(&self, token: &str) {
         for domain in [Domain::Jwt, Domain::M2m, Domain::ApiKey, Domain::OAuth] {
-            self.marks.forget_key(self.hasher.key(domain, token));
+            self.marks
+                .forget_key(self.hasher.key(domain, token.as_bytes()));
         }
     }
 }
@@ -29,7 +30,7 @@ impl Evict for Forget {
         self.marks.forget_name(subject);
         // A remembered "no" has no names, only its key: a machine that was just allowed to reach
         // this one must not wait for that to end.
-        let machine = self.hasher.key(Domain::Machine, subject);
+        let machine = self.hasher.key(Domain::Machine, subject.as_bytes());
         self.marks.forget_key(machine);
     }
 }

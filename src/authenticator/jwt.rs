@@ -6,19 +6,20 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::core::{Core, reject};
-use crate::cache::{CacheKey, Domain, Found, Named, Told};
+use super::recall::Glance;
+use crate::cache::{CacheKey, Domain, Named, Told};
 use crate::error::{AuthError, Reason};
 use crate::flights::Waiter;
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::jwt::UnverifiedJwt;
 use crate::keys::{Generation, KeyStore, KeysInUse};
-use crate::token::TokenTypes;
+use crate::token::{BearerToken, TokenTypes};
 
 /// A JWT whose signature and claims were right under one generation of keys.
 #[derive(Debug, Clone)]
 pub(crate) struct JwtVerdict {
     auth: MachineAuth,
-    generation: Generation,
+    pub(super) generation: Generation,
     /// The sender's name in the registry, made once.
     sender: CacheKey,
 }
@@ -46,16 +47,17 @@ impl Doubt {
 }
 
 impl Core {
-    pub(super) fn jwt(self: &Arc<Self>, token: &str, accept: TokenTypes) -> Told<MachineAuth> {
+    pub(super) fn jwt(
+        self: &Arc<Self>,
+        token: BearerToken<'_>,
+        glance: &Glance,
+        accept: TokenTypes,
+    ) -> Told<MachineAuth> {
         let Some(store) = self.keys.as_ref().filter(|_| !accept.is_empty()) else {
             return reject(Reason::TypeNotAccepted);
         };
-        let now = self.clock.monotonic();
-        let keys = store.current(now, &self.tasks);
-        let name = self.hasher.key(Domain::Jwt, token);
-        if let Some(verdict) = self.remembered(&name, now, keys.as_deref()) {
-            return self.admit_jwt(verdict, accept, now);
-        }
+        let (name, now) = (self.jwt_name(token, glance), glance.now);
+        let (keys, token) = (store.current(now, &self.tasks), token.as_str());
         match self.prove(token, name, accept, keys.as_deref()) {
             Ok(verdict) => self.admit_jwt(verdict, accept, now),
             Err(Doubt::Bad(reason)) => reject(reason),
@@ -67,18 +69,12 @@ impl Core {
         }
     }
 
-    fn remembered(
-        &self,
-        name: &CacheKey,
-        now: Duration,
-        keys: Option<&KeysInUse>,
-    ) -> Option<JwtVerdict> {
-        let generation = keys?.generation;
-        match self.jwts.look(name, now) {
-            Found::Fresh(verdict) | Found::Due(verdict) if verdict.generation == generation => {
-                Some(verdict)
-            }
-            _ => None,
+    /// A JWT whose first letters promised something else was given that one's name.
+    fn jwt_name(&self, token: BearerToken<'_>, glance: &Glance) -> CacheKey {
+        if glance.kind.is_none() {
+            glance.name
+        } else {
+            self.hasher.key(Domain::Jwt, token.as_bytes())
         }
     }
 
@@ -99,7 +95,7 @@ impl Core {
         }
         jwt.check_class(&self.jwt_policy).map_err(Doubt::Bad)?;
         let keys = keys.ok_or(Doubt::Keys(Reason::NoKeys))?;
-        let sender = self.hasher.key(Domain::Machine, jwt.subject());
+        let sender = self.hasher.key(Domain::Machine, jwt.subject().as_bytes());
         let signed = jwt.verify(&keys.set).map_err(Doubt::Keys)?;
         let auth = signed
             .accept(&self.jwt_policy, self.clock.unix_time())
@@ -149,7 +145,7 @@ impl Core {
     }
 
     /// Decides on a JWT that has been verified, now or before.
-    fn admit_jwt(
+    pub(super) fn admit_jwt(
         self: &Arc<Self>,
         verdict: JwtVerdict,
         accept: TokenTypes,

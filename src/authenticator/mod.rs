@@ -1,13 +1,14 @@
 //! The framework-free heart: a token in, an identity or a rejection out.
 //!
-//! Order within this folder: `forget`, `headers` ← `jwt`, `opaque` ← `core` ← here (`jwt` and
-//! `opaque` hold the two halves of `core`'s one decision).
+//! Order within this folder: `forget`, `headers` ← `recall`, `jwt`, `opaque` ← `core` ← here
+//! (`recall`, `jwt` and `opaque` hold the three ways of `core`'s one decision).
 
 mod core;
 mod forget;
 mod headers;
 mod jwt;
 mod opaque;
+mod recall;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::identity::MachineAuth;
 use crate::keys::KeyStore;
 use crate::opaque::not_loaded;
 use crate::revocation::Revocations;
-use crate::token::{BearerToken, TokenSource, TokenTypes};
+use crate::token::{Presented, TokenSource, TokenTypes};
 
 /// Proves machine tokens: JWTs locally, opaque ones through Clerk, each remembered for a while.
 ///
@@ -107,12 +108,12 @@ impl Authenticator {
     /// not accepted, and with [`Unavailable`](crate::AuthErrorKind::Unavailable) if that cannot be
     /// found out just now.
     pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
-        let token = BearerToken::parse(token.as_bytes(), self.core.max_token_len)
+        let token = Presented::new(token.as_bytes(), self.core.max_token_len)
             .map_err(|_| Reason::Malformed)?;
         self.decide(token, TokenTypes::all()).into_result().await
     }
 
-    pub(crate) fn decide(&self, token: BearerToken<'_>, accept: TokenTypes) -> Told<MachineAuth> {
+    pub(crate) fn decide(&self, token: Presented<'_>, accept: TokenTypes) -> Told<MachineAuth> {
         self.core.authenticate(token, accept)
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::core::Core;
+use super::recall::Glance;
 use crate::cache::{Domain, Named, Told, Why};
 use crate::error::AuthError;
 use crate::identity::{MachineAuth, UnixMillis};
-use crate::token::TokenType;
+use crate::token::{BearerToken, TokenType};
 
 impl Named for MachineAuth {
     fn names(&self) -> [&str; 2] {
@@ -17,14 +18,21 @@ impl Named for MachineAuth {
 }
 
 impl Core {
-    pub(super) fn opaque(self: &Arc<Self>, kind: TokenType, token: &str) -> Told<MachineAuth> {
-        let key = self.hasher.key(domain(kind), token);
+    pub(super) fn opaque(
+        self: &Arc<Self>,
+        kind: TokenType,
+        token: BearerToken<'_>,
+        glance: &Glance,
+    ) -> Told<MachineAuth> {
         let question = |why: Why| {
             let verifier = Arc::clone(&self.opaque);
-            verifier.ask(kind, SecretString::from(token), why)
+            verifier.ask(kind, SecretString::from(token.as_str()), why)
         };
-        let now = self.clock.monotonic();
-        match self.opaques.tell(key, now, &self.tasks, question) {
+        // The promise of the first letters is kept: they alone make the type of an opaque token.
+        match self
+            .opaques
+            .tell(glance.name, glance.now, &self.tasks, question)
+        {
             Told::Now(answer) => Told::Now(answer.and_then(|auth| self.admit_opaque(auth))),
             Told::Later(answer) => {
                 let core = Arc::clone(self);
@@ -34,7 +42,7 @@ impl Core {
     }
 
     /// Decides on a token that Clerk vouches for.
-    fn admit_opaque(&self, auth: MachineAuth) -> Result<MachineAuth, AuthError> {
+    pub(super) fn admit_opaque(&self, auth: MachineAuth) -> Result<MachineAuth, AuthError> {
         self.check_now(&auth, UnixMillis(0))?;
         if let MachineAuth::M2m(token) = &auth {
             self.receiver.check_opaque(token)?;
@@ -43,7 +51,7 @@ impl Core {
     }
 }
 
-const fn domain(kind: TokenType) -> Domain {
+pub(super) const fn domain(kind: TokenType) -> Domain {
     match kind {
         TokenType::M2m => Domain::M2m,
         TokenType::ApiKey => Domain::ApiKey,

@@ -111,6 +111,7 @@ impl Shared {
     fn jwt_windows(&self) -> Windows {
         Windows {
             fresh: self.settings.jwt_verdict,
+            renewed: false,
             jitter: 0.0,
             stale_if_error: Duration::ZERO,
             negative: Duration::ZERO,

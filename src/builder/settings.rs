@@ -83,6 +83,7 @@ impl Default for Settings {
             max_token_len: 8_192,
             opaque: Windows {
                 fresh: SECOND * 60,
+                renewed: true,
                 jitter: 0.1,
                 stale_if_error: SECOND * 60,
                 negative: SECOND * 10,

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -65,13 +64,13 @@ pub(crate) struct MemoConfig {
     pub(crate) bad_capacity: u64,
 }
 
-#[derive(Debug)]
+/// Stands in moka's own allocation: behind a pointer of its own it would cost each hit one more
+/// miss of the processor's cache.
+#[derive(Debug, Clone)]
 struct Entry<V> {
     value: V,
     began: Epoch,
     ends: Ends,
-    /// Milliseconds on the monotonic clock at which the next refresh may begin.
-    refresh_at: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +85,9 @@ struct Bad {
 /// moka bounds the space and picks what to drop. Times are checked here, on the injected clock, at
 /// every look: what moka still holds may be over.
 pub(crate) struct Memo<V> {
-    good: Cache<CacheKey, Arc<Entry<V>>, BuildKeyHasher>,
+    good: Cache<CacheKey, Entry<V>, BuildKeyHasher>,
+    /// Until when no other refresh of an answer is begun.
+    refreshing: Cache<CacheKey, Duration, BuildKeyHasher>,
     bad: Cache<CacheKey, Bad, BuildKeyHasher>,
     /// A flight from before an invalidation is not joined: its answer may be what was to be forgotten.
     flights: Flights<(CacheKey, Epoch), Outcome<V>>,
@@ -100,6 +101,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         let windows = config.windows;
         Self {
             good: cache(config.good_capacity, windows.longest()),
+            refreshing: cache(config.good_capacity, REFRESH_PAUSE),
             bad: cache(config.bad_capacity, windows.negative),
             flights: Flights::new(),
             marks,
@@ -108,18 +110,25 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         }
     }
 
+    /// Returns a good answer that is fresh and not due, and changes nothing.
+    pub(crate) fn recall(&self, key: &CacheKey, now: Duration) -> Option<V> {
+        let Entry { value, began, ends } = self.good.get(key)?;
+        let is_kept = now < ends.refresh_at && self.marks.keeps(began, key, || value.names());
+        is_kept.then_some(value)
+    }
+
     /// Looks a name up; neither waits nor asks anybody.
     pub(crate) fn look(&self, key: &CacheKey, now: Duration) -> Found<V> {
         if let Some(entry) = self.good.get(key) {
             if now < entry.ends.stale_until
-                && self.marks.keeps(entry.began, key, entry.value.names())
+                && self.marks.keeps(entry.began, key, || entry.value.names())
             {
-                return entry.state(now);
+                return self.state(key, entry, now);
             }
             self.good.invalidate(key);
         }
         match self.bad.get(key) {
-            Some(bad) if now < bad.until && self.marks.keeps(bad.began, key, ["", ""]) => {
+            Some(bad) if now < bad.until && self.marks.keeps(bad.began, key, || ["", ""]) => {
                 Found::Bad(bad.reason)
             }
             _ => Found::Nothing,
@@ -129,16 +138,29 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     /// Remembers a good answer that was found without asking.
     pub(crate) fn remember(&self, key: CacheKey, began: Epoch, asked: Duration, value: V) {
         let ends = self.windows.ends(&key, asked);
-        let refresh_at = AtomicU64::new(millis(ends.refresh_at));
-        self.good.insert(
-            key,
-            Arc::new(Entry {
-                value,
-                began,
-                ends,
-                refresh_at,
-            }),
-        );
+        self.good.insert(key, Entry { value, began, ends });
+    }
+
+    fn state(&self, key: &CacheKey, entry: Entry<V>, now: Duration) -> Found<V> {
+        let Entry { value, ends, .. } = entry;
+        if now >= ends.fresh_until {
+            Found::Stale(value)
+        } else if now >= ends.refresh_at && self.takes_refresh(key, now) {
+            Found::Due(value)
+        } else {
+            Found::Fresh(value)
+        }
+    }
+
+    /// Lets one caller through for each refresh that is due; should two come at the same moment,
+    /// they share a flight.
+    fn takes_refresh(&self, key: &CacheKey, now: Duration) -> bool {
+        if self.refreshing.get(key).is_some_and(|until| now < until) {
+            return false;
+        }
+        let until = now.saturating_add(REFRESH_PAUSE);
+        self.refreshing.insert(*key, until);
+        true
     }
 
     /// Asks, or joins whoever is asking already; the answer is remembered when it comes.
@@ -184,6 +206,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
             Outcome::Good(value) => {
                 self.remember(key, began, asked, value.clone());
                 self.bad.invalidate(&key);
+                self.refreshing.invalidate(&key);
             }
             Outcome::Bad(reason) => {
                 let until = asked.saturating_add(self.windows.negative);
@@ -224,30 +247,6 @@ impl<V> fmt::Debug for Memo<V> {
     }
 }
 
-impl<V: Clone> Entry<V> {
-    fn state(&self, now: Duration) -> Found<V> {
-        let value = self.value.clone();
-        if now >= self.ends.fresh_until {
-            Found::Stale(value)
-        } else if self.takes_refresh(now) {
-            Found::Due(value)
-        } else {
-            Found::Fresh(value)
-        }
-    }
-
-    /// Lets one caller through for each refresh that is due.
-    fn takes_refresh(&self, now: Duration) -> bool {
-        let (now, due) = (millis(now), self.refresh_at.load(Ordering::Relaxed));
-        let next = now.saturating_add(millis(REFRESH_PAUSE));
-        now >= due
-            && self
-                .refresh_at
-                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-    }
-}
-
 fn cache<T: Clone + Send + Sync + 'static>(
     capacity: u64,
     life: Duration,
@@ -256,10 +255,6 @@ fn cache<T: Clone + Send + Sync + 'static>(
         .max_capacity(capacity)
         .time_to_live(life)
         .build_with_hasher(BuildKeyHasher::default())
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

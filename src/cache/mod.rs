@@ -10,6 +10,6 @@ mod windows;
 
 pub(crate) use self::key::{CacheKey, Domain, KeyHasher};
 pub(crate) use self::marks::Marks;
-pub(crate) use self::memo::{Found, Memo, MemoConfig, Named, Outcome, Why};
+pub(crate) use self::memo::{Memo, MemoConfig, Named, Outcome, Why};
 pub(crate) use self::told::{Later, Told};
 pub(crate) use self::windows::Windows;

@@ -13,6 +13,8 @@ const REFRESH_AT: f64 = 0.8;
 pub(crate) struct Windows {
     /// Served without a question.
     pub(crate) fresh: Duration,
+    /// Asked for again before its fresh time ends.
+    pub(crate) renewed: bool,
     /// The share by which the fresh time of one name may be longer or shorter, so that answers
     /// that came together do not end together.
     pub(crate) jitter: f64,
@@ -39,8 +41,13 @@ impl Windows {
             .fresh
             .mul_f64(1.0 + self.jitter * (2.0 * spread(key.random_part()) - 1.0));
         let fresh_until = asked.saturating_add(fresh);
+        let refresh_at = if self.renewed {
+            asked.saturating_add(fresh.mul_f64(REFRESH_AT))
+        } else {
+            fresh_until
+        };
         Ends {
-            refresh_at: asked.saturating_add(fresh.mul_f64(REFRESH_AT)),
+            refresh_at,
             fresh_until,
             stale_until: fresh_until.saturating_add(self.stale_if_error),
         }
@@ -64,13 +71,19 @@ mod tests {
         let second = Duration::from_secs(1);
         let windows = Windows {
             fresh: second * 60,
+            renewed: true,
             jitter: 0.1,
             stale_if_error: second * 30,
             negative: second,
         };
         let hasher = KeyHasher::new().unwrap();
         let fresh: Vec<_> = (0..500)
-            .map(|n| windows.ends(&hasher.key(Domain::M2m, &n.to_string()), second * 100))
+            .map(|n| {
+                windows.ends(
+                    &hasher.key(Domain::M2m, n.to_string().as_bytes()),
+                    second * 100,
+                )
+            })
             .collect();
         for ends in &fresh {
             assert!(ends.fresh_until >= second * 154 && ends.fresh_until <= second * 166);

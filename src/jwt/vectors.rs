@@ -11,7 +11,7 @@ use super::header::Header;
 use super::json::object;
 use super::{JwtPolicy, UnverifiedJwt};
 use crate::keys::KeySet;
-use crate::token::{BearerToken, Shape, classify};
+use crate::token::{Presented, Shape, classify};
 use crate::vectors::read;
 
 #[derive(Deserialize)]
@@ -48,7 +48,10 @@ impl Row {
     /// The whole path of a token.
     fn is_accepted(&self) -> bool {
         let accepted = || {
-            let token = BearerToken::parse(self.jws.as_bytes(), 1 << 20).ok()?;
+            let token = Presented::new(self.jws.as_bytes(), 1 << 20)
+                .ok()?
+                .read()
+                .ok()?;
             (classify(token)? == Shape::Jwt).then_some(())?;
             let jwt = UnverifiedJwt::parse(token.as_str()).ok()?;
             let signed = jwt.verify(&self.keys()?).ok()?;

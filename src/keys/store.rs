@@ -93,6 +93,14 @@ impl KeyStore {
         }
     }
 
+    /// Returns the generation of the keys to use now, and renews them as [`Self::current`] does.
+    pub(crate) fn generation(&self, now: Duration, tasks: &Tasks) -> Option<Generation> {
+        match self {
+            Self::Pinned(keys) => Some(keys.generation),
+            Self::Published(keys) => keys.in_use(now, tasks, |held| held.keys.generation),
+        }
+    }
+
     /// Begins to fetch the keys, or joins whoever does; fails while a pause has to be kept.
     pub(crate) fn fetch(
         &self,
@@ -142,13 +150,23 @@ impl KeyStore {
 
 impl PublishedKeys {
     fn current(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Option<Arc<KeysInUse>> {
+        self.in_use(now, tasks, |held| Arc::clone(&held.keys))
+    }
+
+    /// Takes something of the keys in use, and begins to renew them where that is due.
+    fn in_use<T>(
+        self: &Arc<Self>,
+        now: Duration,
+        tasks: &Tasks,
+        take: impl FnOnce(&Held) -> T,
+    ) -> Option<T> {
         let state = self.state.load();
         let held = state.held.as_ref()?;
         if now >= held.ends.refresh_at && now >= state.next_try {
             // Whether it worked shows at a later look.
             let _detached = self.begin(tasks);
         }
-        state.serves(held, now).then(|| Arc::clone(&held.keys))
+        state.serves(held, now).then(|| take(held))
     }
 
     fn first_fetch(

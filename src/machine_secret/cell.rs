@@ -28,6 +28,11 @@ impl Cell {
         self.current.load_full()
     }
 
+    pub(super) fn is(&self, token: &[u8]) -> bool {
+        let current = self.current.load();
+        current.as_ref().is_some_and(|secret| secret.is(token))
+    }
+
     /// Uses this secret from now on; tells whether it is another one than before.
     pub(super) fn adopt(&self, secret: MachineSecretKey) -> bool {
         if self.current().is_some_and(|now| same(&now, &secret)) {

@@ -146,6 +146,11 @@ impl MachineSecret {
         self.inner.cell.current()
     }
 
+    /// Compares the secret in use with a token, in constant time.
+    pub(crate) fn is(&self, token: &[u8]) -> bool {
+        self.inner.cell.is(token)
+    }
+
     /// Returns the secret in use, fetched first if need be.
     ///
     /// Callers who come at the same time share one fetch.

@@ -1,6 +1,6 @@
 //! Tells the class of a token from its shape alone.
 
-use super::bearer::BearerToken;
+use super::bearer::{BearerToken, Presented};
 use super::kind::TokenType;
 
 /// The fewest bytes of an opaque token, its prefix included; Clerk's own have 30 and more.
@@ -20,18 +20,24 @@ pub(crate) enum Shape {
 /// The shape of a JWT is looked for first, as Clerk's own SDKs do, so that `mt_a.b.c` is a broken
 /// JWT and not a reason for a billed call.
 pub(crate) fn classify(token: BearerToken<'_>) -> Option<Shape> {
-    let token = token.as_str();
-    if is_jwt_shaped(token.as_bytes()) {
+    if is_jwt_shaped(token) {
         return Some(Shape::Jwt);
     }
-    if token.len() < MIN_OPAQUE_LEN {
+    if token.as_bytes().len() < MIN_OPAQUE_LEN {
         return None;
     }
-    opaque_type(token).map(Shape::Opaque)
+    opaque_type(token.as_bytes()).map(Shape::Opaque)
+}
+
+impl Presented<'_> {
+    /// Returns the type that the first letters promise, unless the whole is a JWT.
+    pub(crate) fn promised_type(self) -> Option<TokenType> {
+        opaque_type(self.as_bytes())
+    }
 }
 
 /// Prefixes are case-sensitive and never overlap.
-fn opaque_type(token: &str) -> Option<TokenType> {
+fn opaque_type(token: &[u8]) -> Option<TokenType> {
     const PREFIXES: [(&str, TokenType); 3] = [
         ("mt_", TokenType::M2m),
         ("ak_", TokenType::ApiKey),
@@ -39,21 +45,19 @@ fn opaque_type(token: &str) -> Option<TokenType> {
     ];
     PREFIXES
         .into_iter()
-        .find(|(prefix, _)| token.starts_with(prefix))
+        .find(|(prefix, _)| token.starts_with(prefix.as_bytes()))
         .map(|(_, kind)| kind)
 }
 
 /// Exactly two dots, no part empty, and nothing outside the alphabet of base64url.
-fn is_jwt_shaped(token: &[u8]) -> bool {
-    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let mut parts = 0;
-    for part in token.split(|byte| *byte == b'.') {
-        parts += 1;
-        if parts > 3 || part.is_empty() || !part.iter().all(alphabet) {
-            return false;
-        }
+fn is_jwt_shaped(token: BearerToken<'_>) -> bool {
+    if !token.looks_like_jwt() {
+        return false;
     }
-    parts == 3
+    let token = token.as_bytes();
+    let is_dot = |at: usize| token.get(at).is_none_or(|byte| *byte == b'.');
+    let first = token.iter().position(|byte| *byte == b'.');
+    first.is_some_and(|first| first > 0 && !is_dot(first + 1)) && token.last() != Some(&b'.')
 }
 
 #[cfg(test)]
@@ -61,7 +65,11 @@ mod tests {
     use super::*;
 
     fn shape(token: &str) -> Option<Shape> {
-        classify(BearerToken::parse(token.as_bytes(), 100).unwrap())
+        classify(
+            Presented::new(token.as_bytes(), 100)
+                .and_then(Presented::read)
+                .unwrap(),
+        )
     }
 
     #[test]

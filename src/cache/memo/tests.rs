@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cache::key::{Domain, KeyHasher};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug, Default)]
 struct Hand(AtomicU64);
@@ -38,6 +38,7 @@ impl Bench {
         let second = Duration::from_secs(1);
         let windows = Windows {
             fresh: second * 60,
+            renewed: true,
             jitter: 0.1,
             stale_if_error: second * 60,
             negative: second * 10,
@@ -52,7 +53,7 @@ impl Bench {
             Arc::clone(&marks),
             Arc::clone(&clock) as Arc<dyn Clock>,
         );
-        let key = KeyHasher::new().unwrap().key(Domain::M2m, "mt_a");
+        let key = KeyHasher::new().unwrap().key(Domain::M2m, b"mt_a");
         let asked = Arc::default();
         Self {
             memo: Arc::new(memo),
