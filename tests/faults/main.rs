@@ -3,7 +3,11 @@
 
 mod credentials;
 mod flights;
+mod gate;
+mod key_changes;
 mod keys;
+mod leaders;
+mod life;
 mod outage;
 mod storms;
 mod table;
