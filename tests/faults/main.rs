@@ -8,6 +8,7 @@ mod key_changes;
 mod keys;
 mod leaders;
 mod life;
+mod model;
 mod outage;
 mod storms;
 mod table;
