@@ -51,17 +51,19 @@ where
         if let Some(landing) = under_way.get(&key) {
             return Ok(Waiter(landing.clone()));
         }
-        let (landed, landing) = watch::channel(None);
-        let under_way_too = Arc::clone(&self.under_way);
-        let place = Place(under_way_too, key);
         let work = work();
-        tasks.spawn(&runtime, async move {
+        let (landed, landing) = watch::channel(None);
+        let place = Place(Arc::clone(&self.under_way), key);
+        let flight = async move {
             // Dropped last, and on every way out: waiters see the result before the place is free.
             let _place = place;
             let result = work.await;
             landed.send_replace(Some(result));
-        });
+        };
         under_way.insert(key, landing.clone());
+        // A runtime that is shutting down drops the flight at once, and `Place` needs the lock.
+        drop(under_way);
+        tasks.spawn(&runtime, flight);
         Ok(Waiter(landing))
     }
 
@@ -150,6 +152,20 @@ mod tests {
         assert_eq!(lost.unwrap().landed().await, None::<u8>);
         let next = flights.join(1, &tasks, || async { 1 }).unwrap();
         assert_eq!(next.landed().await, Some(1));
+    }
+
+    #[test]
+    fn rule_11_a_runtime_that_has_ended_loses_the_flight_and_frees_its_place() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let _inside = handle.enter();
+        let (flights, tasks) = (Flights::new(), Tasks::new());
+        let lost = flights.join(1, &tasks, || async { 1 }).unwrap();
+        assert_eq!(flights.under_way(), 0);
+        assert_eq!(lost.0.borrow().as_ref(), None::<&u8>);
     }
 
     #[test]

@@ -5,13 +5,15 @@
 //! 3. Keys that went out of use while nobody asked are renewed before they are used again.
 //! 4. While they cannot be renewed they stay in use, up to a bounded age; tries are spaced.
 //! 5. A token that names an unknown key, or whose signature is wrong, may cause one fetch per
-//!    cooldown, counted from the last try whatever came of it. Clerk's `kid` is the instance's id,
-//!    so a new key may come under the old name.
+//!    cooldown, counted from the last try that such a token caused, whatever came of it. A renewal
+//!    does not count: keys that were rotated just after it must not wait. Clerk's `kid` is the
+//!    instance's id, so a new key may come under the old name.
 //! 6. A fetched set replaces the former one and never adds to it. A set that cannot be used
 //!    replaces nothing.
 //! 7. A set with other contents starts a generation; what was verified under an older one is over.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -49,6 +51,8 @@ pub(crate) struct PublishedKeys {
     source: KeySource,
     windows: KeyWindows,
     state: ArcSwap<State>,
+    /// When a token that does not fit may cause the next fetch, in monotonic milliseconds.
+    next_refetch: AtomicU64,
     fetches: Flights<(), ()>,
     clock: Arc<dyn Clock>,
 }
@@ -58,7 +62,6 @@ struct State {
     held: Option<Held>,
     /// Failed fetches since the last good one.
     failures: u32,
-    last_try: Option<Duration>,
     next_try: Duration,
 }
 
@@ -80,6 +83,7 @@ impl KeyStore {
             source,
             windows,
             state: ArcSwap::default(),
+            next_refetch: AtomicU64::new(0),
             fetches: Flights::new(),
             clock,
         }))
@@ -188,13 +192,22 @@ impl PublishedKeys {
         if let Some(waiter) = self.fetches.under_way_for(&()) {
             return Some(waiter);
         }
-        let last_try = self.state.load().last_try;
-        let cooled = |last: Duration| now >= last.saturating_add(self.windows.cooldown);
-        if last_try.is_none_or(cooled) {
-            self.begin(tasks).ok()
-        } else {
-            None
+        if self.takes_refetch(now) {
+            return self.begin(tasks).ok();
         }
+        // Whoever took it may have begun meanwhile.
+        self.fetches.under_way_for(&())
+    }
+
+    /// Lets one caller through for each cooldown.
+    fn takes_refetch(&self, now: Duration) -> bool {
+        let due = self.next_refetch.load(Ordering::Relaxed);
+        let next = millis(now.saturating_add(self.windows.cooldown));
+        millis(now) >= due
+            && self
+                .next_refetch
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     fn begin(self: &Arc<Self>, tasks: &Tasks) -> Result<Waiter<()>, AuthError> {
@@ -244,7 +257,6 @@ impl PublishedKeys {
         self.state.store(Arc::new(State {
             held: Some(held),
             failures: 0,
-            last_try: Some(asked),
             next_try: asked,
         }));
     }
@@ -260,7 +272,6 @@ impl State {
     fn tried(&self, now: Duration) -> Self {
         let pause = pause_after(self.failures.saturating_add(1));
         Self {
-            last_try: Some(now),
             next_try: now.saturating_add(pause),
             ..self.clone()
         }
@@ -285,4 +296,8 @@ fn report(error: &FetchError, have_keys: bool) {
     } else {
         tracing::error!(%error, "the keys could not be fetched");
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

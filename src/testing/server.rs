@@ -10,7 +10,7 @@ use futures_util::future::{Either, select};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -22,6 +22,8 @@ use super::shared::Shared;
 pub(super) struct Server {
     address: SocketAddr,
     running: Mutex<Option<Running>>,
+    /// While nothing listens, the port is held, so that nobody else is given it meanwhile.
+    held: Mutex<Option<TcpSocket>>,
 }
 
 struct Running {
@@ -35,6 +37,7 @@ impl Server {
         Ok(Self {
             address,
             running: Mutex::new(Some(run(listener, shared))),
+            held: Mutex::default(),
         })
     }
 
@@ -44,13 +47,18 @@ impl Server {
         if let Some(Running { stop, task }) = running {
             let _ = stop.send(());
             let _ = task.await;
+            *lock(&self.held) = hold(self.address).ok();
         }
     }
 
     /// Listens again on the same address; does nothing if it is listening.
     pub(super) async fn resume(&self, shared: Arc<Shared>) -> io::Result<()> {
         if lock(&self.running).is_none() {
-            let listener = TcpListener::bind(self.address).await?;
+            let held = lock(&self.held).take();
+            let listener = match held {
+                Some(socket) => socket.listen(BACKLOG)?,
+                None => TcpListener::bind(self.address).await?,
+            };
             *lock(&self.running) = Some(run(listener, shared));
         }
         Ok(())
@@ -63,6 +71,22 @@ impl Drop for Server {
             running.task.abort();
         }
     }
+}
+
+/// Connections that may wait to be accepted, as many as `TcpListener::bind` allows.
+const BACKLOG: u32 = 1_024;
+
+/// Takes the port without listening: connections to it are refused.
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // Connections that were just closed still count as users of the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn run(listener: TcpListener, shared: Arc<Shared>) -> Running {

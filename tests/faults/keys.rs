@@ -7,7 +7,7 @@ use crate::world::{SECOND, World, status};
 const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Waits until what was begun in the background has ended.
-async fn settle(service: &clerk_machine_auth::Authenticator) {
+pub(crate) async fn settle(service: &clerk_machine_auth::Authenticator) {
     while service.health().in_flight > 0 {
         tokio::time::sleep(SECOND / 200).await;
     }

@@ -3,7 +3,12 @@
 
 mod credentials;
 mod flights;
+mod gate;
+mod key_changes;
 mod keys;
+mod leaders;
+mod life;
+mod model;
 mod outage;
 mod storms;
 mod table;
