@@ -49,7 +49,7 @@ where
         let runtime = Tasks::runtime()?;
         let mut under_way = lock(&self.under_way);
         if let Some(landing) = under_way.get(&key) {
-            return Ok(Waiter(landing.clone()));
+            return Ok(Waiter::joined(landing));
         }
         let work = work();
         let (landed, landing) = watch::channel(None);
@@ -64,12 +64,15 @@ where
         // A runtime that is shutting down drops the flight at once, and `Place` needs the lock.
         drop(under_way);
         tasks.spawn(&runtime, flight);
-        Ok(Waiter(landing))
+        Ok(Waiter {
+            landing,
+            joined: false,
+        })
     }
 
     /// Joins the flight for this key if there is one.
     pub(crate) fn under_way_for(&self, key: &K) -> Option<Waiter<T>> {
-        lock(&self.under_way).get(key).cloned().map(Waiter)
+        lock(&self.under_way).get(key).map(Waiter::joined)
     }
 
     #[cfg(test)]
@@ -80,12 +83,27 @@ where
 
 /// The end of a flight, awaited; dropping it does not touch the flight.
 #[derive(Debug)]
-pub(crate) struct Waiter<T>(Landing<T>);
+pub(crate) struct Waiter<T> {
+    landing: Landing<T>,
+    joined: bool,
+}
 
 impl<T: Clone> Waiter<T> {
+    fn joined(landing: &Landing<T>) -> Self {
+        Self {
+            landing: landing.clone(),
+            joined: true,
+        }
+    }
+
+    /// Tells whether the flight was under way already, and may have asked before a change.
+    pub(crate) const fn is_joined(&self) -> bool {
+        self.joined
+    }
+
     /// Returns the result, or `None` where the flight was lost (it panicked or was cancelled).
     pub(crate) async fn landed(mut self) -> Option<T> {
-        let result = self.0.wait_for(Option::is_some).await.ok()?;
+        let result = self.landing.wait_for(Option::is_some).await.ok()?;
         result.clone()
     }
 }
@@ -165,7 +183,7 @@ mod tests {
         let (flights, tasks) = (Flights::new(), Tasks::new());
         let lost = flights.join(1, &tasks, || async { 1 }).unwrap();
         assert_eq!(flights.under_way(), 0);
-        assert_eq!(lost.0.borrow().as_ref(), None::<&u8>);
+        assert_eq!(lost.landing.borrow().as_ref(), None::<&u8>);
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Scopes {
         list.split(' ').collect()
     }
 
+    /// Takes a list as it is, without its empty scopes.
+    pub(crate) fn of_list(mut scopes: Vec<Box<str>>) -> Self {
+        scopes.retain(|scope| !scope.is_empty());
+        Self(scopes.into_boxed_slice())
+    }
+
     /// Tells whether the token carries exactly this scope.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {

@@ -13,12 +13,13 @@ pub(crate) struct Worst {
 }
 
 /// What a claim is filled with: what stands around, and what is repeated within.
-const SHAPES: [(&str, &str, &str, &str); 6] = [
+const SHAPES: [(&str, &str, &str, &str); 7] = [
     ("one text", "\"", "x", "\""),
     ("empty lists", "[0", ",[]", "]"),
     ("numbers", "[0", ",0", "]"),
     ("objects", "[0", ",{\"\":0}", "]"),
     ("deep lists", "[", "", "]"),
+    ("audiences", "[\"b\"", ",\"a\"", "]"),
     ("escapes", "\"", "\\u00e9", "\""),
 ];
 
@@ -39,7 +40,9 @@ fn good(issuer: &Issuer, (name, before, within, after): (&'static str, &str, &st
         "deep lists" => deep(count),
         _ => format!("{before}{}{after}", within.repeat(count)),
     };
-    let text = longest(issuer, |count| format!("\"a\":{}", filled(count)));
+    // The audience is one of the claims that are read, the others are only checked.
+    let claim = if name == "audiences" { "aud" } else { "a" };
+    let text = longest(issuer, |count| format!("\"{claim}\":{}", filled(count)));
     Worst {
         name,
         text,

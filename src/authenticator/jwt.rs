@@ -12,7 +12,7 @@ use crate::error::{AuthError, Reason};
 use crate::flights::Waiter;
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::jwt::UnverifiedJwt;
-use crate::keys::{Generation, KeyStore, KeysInUse};
+use crate::keys::{Generation, KeyStore, KeysInUse, Newer};
 use crate::token::{BearerToken, TokenTypes};
 
 /// A JWT whose signature and claims were right under one generation of keys.
@@ -28,6 +28,14 @@ impl Named for JwtVerdict {
     fn names(&self) -> [&str; 2] {
         self.auth.names()
     }
+}
+
+/// A JWT to decide on.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    token: &'a str,
+    name: CacheKey,
+    accept: TokenTypes,
 }
 
 /// Why a JWT could not be decided on with the keys at hand.
@@ -56,14 +64,30 @@ impl Core {
         let Some(store) = self.keys.as_ref().filter(|_| !accept.is_empty()) else {
             return reject(Reason::TypeNotAccepted);
         };
-        let (name, now) = (self.jwt_name(token, glance), glance.now);
-        let (keys, token) = (store.current(now, &self.tasks), token.as_str());
-        match self.prove(token, name, accept, keys.as_deref()) {
-            Ok(verdict) => self.admit_jwt(verdict, accept, now),
+        let name = self.jwt_name(token, glance);
+        let keys = store.current(glance.now, &self.tasks);
+        let case = Case {
+            token: token.as_str(),
+            name,
+            accept,
+        };
+        self.jwt_under(case, store, keys.as_deref(), glance.now)
+    }
+
+    fn jwt_under(
+        self: &Arc<Self>,
+        case: Case<'_>,
+        store: &KeyStore,
+        keys: Option<&KeysInUse>,
+        now: Duration,
+    ) -> Told<MachineAuth> {
+        match self.prove(case, keys) {
+            Ok(verdict) => self.admit_jwt(verdict, case.accept, now),
             Err(Doubt::Bad(reason)) => reject(reason),
-            Err(Doubt::Keys(reason)) => match self.newer_keys(store, keys.is_some(), now) {
-                Ok(Some(fetch)) => self.jwt_after(fetch, token, name, accept),
-                Ok(None) => reject(reason),
+            Err(Doubt::Keys(reason)) => match store.newer(keys, now, &self.tasks) {
+                Ok(Newer::Here(newer)) => self.jwt_under(case, store, Some(&newer), now),
+                Ok(Newer::Coming(fetch)) => self.jwt_after(fetch, case),
+                Ok(Newer::No) => reject(reason),
                 Err(error) => Told::Now(Err(error)),
             },
         }
@@ -81,16 +105,10 @@ impl Core {
     /// Verifies a JWT and remembers that it did.
     ///
     /// The class is held against the accepted types before any signature work or key fetch.
-    fn prove(
-        &self,
-        token: &str,
-        name: CacheKey,
-        accept: TokenTypes,
-        keys: Option<&KeysInUse>,
-    ) -> Result<JwtVerdict, Doubt> {
+    fn prove(&self, case: Case<'_>, keys: Option<&KeysInUse>) -> Result<JwtVerdict, Doubt> {
         let (began, asked) = (self.jwts.epoch(), self.clock.monotonic());
-        let jwt = UnverifiedJwt::parse(token).map_err(Doubt::Bad)?;
-        if !accept.contains(jwt.class()) {
+        let jwt = UnverifiedJwt::parse(case.token).map_err(Doubt::Bad)?;
+        if !case.accept.contains(jwt.class()) {
             return Err(Doubt::Bad(Reason::TypeNotAccepted));
         }
         jwt.check_class(&self.jwt_policy).map_err(Doubt::Bad)?;
@@ -106,42 +124,50 @@ impl Core {
             generation,
             sender,
         };
-        self.jwts.remember(name, began, asked, verdict.clone());
+        self.jwts.remember(case.name, began, asked, verdict.clone());
         Ok(verdict)
     }
 
-    /// Returns a fetch to wait for before the token is looked at once more.
-    fn newer_keys(
-        &self,
-        store: &KeyStore,
-        have_keys: bool,
-        now: Duration,
-    ) -> Result<Option<Waiter<()>>, AuthError> {
-        if have_keys {
-            Ok(store.refetch(now, &self.tasks))
-        } else {
-            store.fetch(now, &self.tasks)
-        }
-    }
-
-    fn jwt_after(
-        self: &Arc<Self>,
-        fetch: Waiter<()>,
-        token: &str,
-        name: CacheKey,
-        accept: TokenTypes,
-    ) -> Told<MachineAuth> {
-        let (core, token) = (Arc::clone(self), SecretString::from(token));
+    fn jwt_after(self: &Arc<Self>, fetch: Waiter<()>, case: Case<'_>) -> Told<MachineAuth> {
+        let Case { name, accept, .. } = case;
+        let (core, token) = (Arc::clone(self), SecretString::from(case.token));
         Told::Later(Box::pin(async move {
-            fetch.landed().await;
+            let token = token.expose_secret();
+            let case = Case {
+                token,
+                name,
+                accept,
+            };
+            let verdict = core.prove_after(fetch, case).await?;
             let now = core.clock.monotonic();
-            let store = core.keys.as_ref().ok_or(Reason::TypeNotAccepted)?;
-            let keys = store.current(now, &core.tasks);
-            let verdict = core
-                .prove(token.expose_secret(), name, accept, keys.as_deref())
-                .map_err(Doubt::reason)?;
             core.admit_jwt(verdict, accept, now).into_result().await
         }))
+    }
+
+    /// Waits for the keys and looks once more; a second time where the first fetch was under way
+    /// already, and may have asked before the key was published.
+    async fn prove_after(
+        &self,
+        fetch: Waiter<()>,
+        case: Case<'_>,
+    ) -> Result<JwtVerdict, AuthError> {
+        let store = self.keys.as_ref().ok_or(Reason::TypeNotAccepted)?;
+        let current = || store.current(self.clock.monotonic(), &self.tasks);
+        let is_early = fetch.is_joined();
+        fetch.landed().await;
+        let keys = current();
+        let reason = match self.prove(case, keys.as_deref()) {
+            Err(Doubt::Keys(reason)) if is_early => reason,
+            proof => return Ok(proof.map_err(Doubt::reason)?),
+        };
+        let now = self.clock.monotonic();
+        match store.newer(keys.as_deref(), now, &self.tasks)? {
+            Newer::Coming(fetch) => fetch.landed().await.unwrap_or_default(),
+            Newer::Here(_) => {}
+            Newer::No => return Err(reason.into()),
+        }
+        let proof = self.prove(case, current().as_deref());
+        Ok(proof.map_err(Doubt::reason)?)
     }
 
     /// Decides on a JWT that has been verified, now or before.

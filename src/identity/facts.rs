@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::custom::CustomClaims;
 use crate::scope::Scopes;
 
 /// How a token was written.
@@ -18,7 +19,7 @@ pub enum TokenFormat {
 }
 
 /// Milliseconds since the Unix epoch, by the wall clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct UnixMillis(pub(crate) u64);
 
 impl UnixMillis {
@@ -54,14 +55,19 @@ pub(crate) struct Facts {
     pub(crate) id: Box<str>,
     pub(crate) subject: Box<str>,
     pub(crate) scopes: Scopes,
-    pub(crate) claims: Option<Value>,
+    /// Boxed: most opaque tokens have none.
+    pub(crate) claims: Option<Box<CustomClaims>>,
     pub(crate) issued_at: Option<UnixMillis>,
     pub(crate) expires_at: Option<UnixMillis>,
 }
 
 impl Facts {
+    pub(crate) fn raw_claims(&self) -> Option<&Value> {
+        self.claims.as_ref().map(|claims| claims.value())
+    }
+
     pub(crate) fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        let claims = self.claims.as_ref().unwrap_or(&Value::Null);
+        let claims = self.raw_claims().unwrap_or(&Value::Null);
         T::deserialize(claims).map_err(|_| ClaimsError)
     }
 }
@@ -95,7 +101,7 @@ macro_rules! shared_accessors {
             /// Returns the custom claims of the token as JSON.
             #[must_use]
             pub fn raw_claims(&self) -> Option<&serde_json::Value> {
-                self.0.facts.claims.as_ref()
+                self.0.facts.raw_claims()
             }
 
             /// Reads the custom claims of the token into a type of yours.

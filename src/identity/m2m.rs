@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::facts::{Facts, shared_accessors};
+use super::facts::{Facts, TokenFormat, shared_accessors};
 use crate::scope::Scopes;
 
 /// A verified M2M token.
@@ -21,7 +21,11 @@ shared_accessors!(M2mToken);
 
 impl M2mToken {
     pub(crate) fn new(facts: Facts) -> Self {
-        let custom_scopes = custom_scopes(facts.claims.as_ref());
+        // Those of a JWT stand among its scopes already.
+        let custom_scopes = match facts.format {
+            TokenFormat::Jwt => Scopes::default(),
+            TokenFormat::Opaque => custom_scopes(facts.raw_claims()),
+        };
         Self(Arc::new(Inner {
             facts,
             custom_scopes,

@@ -1,9 +1,10 @@
 //! Who sent the request: the typed identity that handlers receive.
 //!
-//! Order within this folder: `facts` ← `m2m`, `api_key`, `oauth` ← here ← `serialize`, `carried`.
+//! Order within this folder: `custom` ← `facts` ← `m2m`, `api_key`, `oauth` ← here ← `serialize`, `carried`.
 
 mod api_key;
 mod carried;
+mod custom;
 mod facts;
 mod m2m;
 mod oauth;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use self::api_key::ApiKey;
 pub(crate) use self::carried::{Anonymous, forget_identity};
+pub(crate) use self::custom::CustomClaims;
 pub use self::facts::{ClaimsError, TokenFormat};
 pub(crate) use self::facts::{Facts, UnixMillis};
 pub use self::m2m::M2mToken;
@@ -143,7 +145,7 @@ impl MachineAuth {
     /// Returns the custom claims of the token as JSON.
     #[must_use]
     pub fn raw_claims(&self) -> Option<&Value> {
-        self.facts().claims.as_ref()
+        self.facts().raw_claims()
     }
 
     /// Returns when the token was issued, where that is known.

@@ -55,7 +55,7 @@ fn start<S: Serializer>(
     map.serialize_entry("id", &facts.id)?;
     map.serialize_entry("subject", &facts.subject)?;
     map.serialize_entry("scopes", &facts.scopes)?;
-    map.serialize_entry("claims", &facts.claims)?;
+    map.serialize_entry("claims", &facts.raw_claims())?;
     map.serialize_entry(
         "expiration",
         &facts.expires_at.map(|UnixMillis(millis)| millis),

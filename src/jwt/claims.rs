@@ -1,12 +1,33 @@
 //! The claims of a JWT with their JSON types checked, none of them believed yet.
 
-use serde_json::{Map, Value};
+use std::fmt;
 
-use crate::identity::UnixMillis;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::checked::{Checked, Name, Names};
+use super::values::{NumericDate, Texts};
+use crate::identity::{CustomClaims, UnixMillis};
 use crate::scope::Scopes;
 
+/// Claims that Clerk writes itself; all others are the sender's.
+const STRUCTURAL: [&str; 6] = ["iss", "sub", "exp", "nbf", "iat", "jti"];
+/// The same for OAuth, with the claims that have accessors of their own.
+const OAUTH_STRUCTURAL: [&str; 10] = [
+    "iss",
+    "sub",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "scope",
+    "scp",
+    "client_id",
+    "org_id",
+];
+
 /// Claims whose types are right; a wrong type is an error and never "absent".
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Claims {
     pub(super) subject: Box<str>,
     pub(super) expires_at: UnixMillis,
@@ -19,109 +40,112 @@ pub(super) struct Claims {
     pub(super) oauth_scopes: Option<Scopes>,
     pub(super) client_id: Option<Box<str>>,
     pub(super) org_id: Option<Box<str>>,
-    members: Map<String, Value>,
+    /// All of them as they came.
+    text: Box<str>,
+    has_custom: bool,
+    has_oauth_custom: bool,
 }
 
 impl Claims {
     /// Reads the claims, or nothing where one is missing or has a type of its own.
-    pub(super) fn parse(members: Map<String, Value>) -> Option<Self> {
-        let claims = Reader(&members);
-        Some(Self {
-            subject: claims.text("sub")?.filter(|subject| !subject.is_empty())?,
-            expires_at: claims.time("exp")??,
-            not_before: claims.time("nbf")?,
-            issued_at: claims.time("iat")?,
-            issuer: claims.text("iss")?,
-            audience: claims.texts("aud")?,
-            id: claims.text("jti")?,
-            scopes: claims.scopes("scopes")?,
-            oauth_scopes: claims.oauth_scopes()?,
-            client_id: claims.text("client_id")?,
-            org_id: claims.text("org_id")?,
-            members,
-        })
+    ///
+    /// One pass over the text, which builds nothing but the claims that are decided on.
+    pub(super) fn parse(text: Vec<u8>) -> Option<Self> {
+        let text = String::from_utf8(text).ok()?.into_boxed_str();
+        let read: ClaimsRead = serde_json::from_str(&text).ok()?;
+        let claims = Self {
+            expires_at: read.expires_at?,
+            oauth_scopes: read.scp.or(read.scope),
+            text,
+            ..read.claims
+        };
+        (!claims.subject.is_empty()).then_some(claims)
     }
 
-    /// Returns the claims that are left without these, or nothing if none is.
-    pub(super) fn without(self, structural: &[&str]) -> Option<Value> {
-        let mut members = self.members;
-        members.retain(|name, _| !structural.contains(&name.as_str()));
-        (!members.is_empty()).then_some(Value::Object(members))
+    /// Takes the claims that the sender of an M2M token chose, if there are any.
+    pub(super) fn take_custom(&mut self) -> Option<CustomClaims> {
+        let text = std::mem::take(&mut self.text);
+        self.has_custom
+            .then(|| CustomClaims::of_text(text, &STRUCTURAL))
+    }
+
+    /// Takes the claims of an OAuth token that have no accessors of their own, if there are any.
+    pub(super) fn take_oauth_custom(&mut self) -> Option<CustomClaims> {
+        let text = std::mem::take(&mut self.text);
+        self.has_oauth_custom
+            .then(|| CustomClaims::of_text(text, &OAUTH_STRUCTURAL))
     }
 }
 
-/// Reads single claims: `None` is a wrong type, `Some(None)` an absent claim.
-struct Reader<'a>(&'a Map<String, Value>);
-
-impl Reader<'_> {
-    fn text(&self, name: &str) -> Option<Option<Box<str>>> {
-        match self.0.get(name) {
-            None => Some(None),
-            Some(Value::String(text)) => Some(Some(text.as_str().into())),
-            Some(_) => None,
-        }
-    }
-
-    /// A string, or a list of strings.
-    fn texts(&self, name: &str) -> Option<Option<Vec<Box<str>>>> {
-        match self.0.get(name) {
-            None => Some(None),
-            Some(Value::String(text)) => Some(Some(vec![text.as_str().into()])),
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|item| item.as_str().map(Box::from))
-                .collect::<Option<_>>()
-                .map(Some),
-            Some(_) => None,
-        }
-    }
-
-    /// A space-delimited list, or a list of strings.
-    fn scopes(&self, name: &str) -> Option<Option<Scopes>> {
-        match self.0.get(name) {
-            Some(Value::String(list)) => Some(Some(Scopes::parse(list))),
-            _ => Some(self.texts(name)?.map(Scopes::from_iter)),
-        }
-    }
-
+/// Claims as they are being read.
+#[derive(Debug, Default)]
+struct ClaimsRead {
+    claims: Claims,
+    expires_at: Option<UnixMillis>,
     /// Clerk writes `scp`, a list, or `scope`, a string; `scp` wins.
-    fn oauth_scopes(&self) -> Option<Option<Scopes>> {
-        let (scp, scope) = (self.scopes("scp")?, self.scopes("scope")?);
-        Some(scp.or(scope))
-    }
+    scp: Option<Scopes>,
+    scope: Option<Scopes>,
+}
 
-    /// A NumericDate (RFC 7519 §2): seconds since the epoch, fractions allowed.
-    fn time(&self, name: &str) -> Option<Option<UnixMillis>> {
-        match self.0.get(name) {
-            None => Some(None),
-            Some(Value::Number(seconds)) => numeric_date(seconds).map(Some),
-            Some(_) => None,
+impl ClaimsRead {
+    fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, from: &mut A) -> Result<(), A::Error> {
+        let claims = &mut self.claims;
+        match name {
+            "sub" => claims.subject = from.next_value()?,
+            "exp" => self.expires_at = Some(from.next_value::<NumericDate>()?.0),
+            "nbf" => claims.not_before = Some(from.next_value::<NumericDate>()?.0),
+            "iat" => claims.issued_at = Some(from.next_value::<NumericDate>()?.0),
+            "iss" => claims.issuer = Some(from.next_value()?),
+            "aud" => claims.audience = Some(from.next_value::<Texts>()?.list()),
+            "jti" => claims.id = Some(from.next_value()?),
+            "scopes" => claims.scopes = Some(from.next_value::<Texts>()?.scopes()),
+            "scp" => self.scp = Some(from.next_value::<Texts>()?.scopes()),
+            "scope" => self.scope = Some(from.next_value::<Texts>()?.scopes()),
+            "client_id" => claims.client_id = Some(from.next_value()?),
+            "org_id" => claims.org_id = Some(from.next_value()?),
+            _ => {
+                from.next_value::<Checked>()?;
+            }
         }
+        claims.has_custom |= !STRUCTURAL.contains(&name);
+        claims.has_oauth_custom |= !OAUTH_STRUCTURAL.contains(&name);
+        Ok(())
     }
 }
 
-/// The latest time that is read, the end of the year 9999, as RFC 3339 has it.
-const LATEST: f64 = 253_402_300_800.0;
+impl<'de> Deserialize<'de> for ClaimsRead {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ClaimsVisitor)
+    }
+}
 
-fn numeric_date(seconds: &serde_json::Number) -> Option<UnixMillis> {
-    let seconds = seconds
-        .as_f64()
-        .filter(|seconds| (0.0..=LATEST).contains(seconds))?;
-    std::time::Duration::try_from_secs_f64(seconds)
-        .ok()
-        .map(UnixMillis::from_duration)
+struct ClaimsVisitor;
+
+impl<'de> Visitor<'de> for ClaimsVisitor {
+    type Value = ClaimsRead;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the claims of a JWT")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ClaimsRead, A::Error> {
+        let (mut read, mut names) = (ClaimsRead::default(), Names::default());
+        while let Some(name) = members.next_key::<Name<'_>>()? {
+            read.read(name.as_str(), &mut members)?;
+            names.add(name);
+        }
+        names.check()?;
+        Ok(read)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn parse(claims: Value) -> Option<Claims> {
-        let Value::Object(members) = claims else {
-            return None;
-        };
-        Claims::parse(members)
+        Claims::parse(claims.to_string().into_bytes())
     }
 
     #[test]
@@ -177,11 +201,26 @@ mod tests {
 
     #[test]
     fn structural_claims_are_left_out_of_the_custom_ones() {
-        let claims = || parse(json!({"sub": "mch_a", "exp": 1, "tenant": "t"})).unwrap();
+        let custom = |claims| parse(claims).unwrap().take_custom();
+        let with = custom(json!({"sub": "mch_a", "exp": 1, "tenant": "t"})).unwrap();
+        assert_eq!(with.value(), &json!({"tenant": "t"}));
+        assert_eq!(custom(json!({"sub": "mch_a", "exp": 1})), None);
+        let oauth = |claims| parse(claims).unwrap().take_oauth_custom();
         assert_eq!(
-            claims().without(&["sub", "exp"]),
-            Some(json!({"tenant": "t"}))
+            oauth(json!({"sub": "user_a", "exp": 1, "scope": "a"})),
+            None
         );
-        assert_eq!(claims().without(&["sub", "exp", "tenant"]), None);
+    }
+
+    #[test]
+    fn rule_6_duplicate_claims_are_refused() {
+        for text in [
+            r#"{"sub":"mch_a","exp":1,"exp":1}"#,
+            r#"{"sub":"mch_a","exp":1,"\u0065xp":1}"#,
+            r#"{"sub":"mch_a","exp":1,"a":1,"a":1}"#,
+            r#"{"sub":"mch_a","exp":1,"a":[{"b":1,"b":1}]}"#,
+        ] {
+            assert!(Claims::parse(text.as_bytes().to_vec()).is_none(), "{text}");
+        }
     }
 }

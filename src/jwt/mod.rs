@@ -1,12 +1,14 @@
 //! Verifies JWTs locally: RS256 and nothing else, signature before claims.
 //!
-//! Order within this folder: `json`, `audience` ← `header`, `claims` ← `unverified` ← `verifier`.
+//! Order within this folder: `json`, `checked`, `values`, `audience` ← `header`, `claims` ← `unverified` ← `verifier`.
 
 mod audience;
+mod checked;
 mod claims;
 mod header;
 mod json;
 mod unverified;
+mod values;
 #[cfg(test)]
 mod vectors;
 mod verifier;

@@ -28,11 +28,11 @@ impl<'a> UnverifiedJwt<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, Reason> {
         let (message, signature) = token.rsplit_once('.').ok_or(Reason::BadJwt)?;
         let (header, claims) = message.split_once('.').ok_or(Reason::BadJwt)?;
-        let header = members(header)
+        let header = header_members(header)
             .as_ref()
             .and_then(Header::parse)
             .ok_or(Reason::BadJwt)?;
-        let claims = members(claims)
+        let claims = decode(claims)
             .and_then(Claims::parse)
             .ok_or(Reason::BadClaims)?;
         let signature = decode(signature).ok_or(Reason::BadJwt)?;
@@ -78,7 +78,13 @@ fn class(header: &Header, claims: &Claims) -> Option<TokenType> {
     }
 }
 
-fn members(part: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+/// The longest header that is read, in base64url; Clerk's has 160 bytes.
+const MAX_HEADER_LEN: usize = 1_024;
+
+fn header_members(part: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+    if part.len() > MAX_HEADER_LEN {
+        return None;
+    }
     json::object(&decode(part)?)
 }
 

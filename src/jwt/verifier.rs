@@ -7,26 +7,12 @@ use super::claims::Claims;
 use super::header::Category;
 use super::unverified::UnverifiedJwt;
 use crate::error::Reason;
-use crate::identity::{Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis};
+use crate::identity::{
+    CustomClaims, Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis,
+};
 use crate::keys::KeySet;
 use crate::scope::Scopes;
 use crate::token::TokenType;
-
-/// Claims that Clerk writes itself; all others are the sender's.
-const STRUCTURAL: [&str; 6] = ["iss", "sub", "exp", "nbf", "iat", "jti"];
-/// The same for OAuth, with the claims that have accessors of their own.
-const OAUTH_STRUCTURAL: [&str; 10] = [
-    "iss",
-    "sub",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "scope",
-    "scp",
-    "client_id",
-    "org_id",
-];
 
 /// What a JWT has to satisfy beyond its signature.
 #[derive(Debug, Clone, Default)]
@@ -113,21 +99,23 @@ fn m2m(mut claims: Claims) -> MachineAuth {
     let scopes = claims
         .scopes
         .take()
-        .or_else(|| claims.audience.take().map(Scopes::from_iter));
-    MachineAuth::M2m(M2mToken::new(facts(claims, scopes, &STRUCTURAL)))
+        .or_else(|| claims.audience.take().map(Scopes::of_list));
+    let custom = claims.take_custom();
+    MachineAuth::M2m(M2mToken::new(facts(claims, scopes, custom)))
 }
 
 fn oauth(mut claims: Claims) -> MachineAuth {
     let scopes = claims.oauth_scopes.take();
     let (client_id, org_id) = (claims.client_id.take(), claims.org_id.take());
+    let custom = claims.take_oauth_custom();
     MachineAuth::OAuth(OAuthToken::new(
-        facts(claims, scopes, &OAUTH_STRUCTURAL),
+        facts(claims, scopes, custom),
         client_id,
         org_id,
     ))
 }
 
-fn facts(mut claims: Claims, scopes: Option<Scopes>, structural: &[&str]) -> Facts {
+fn facts(mut claims: Claims, scopes: Option<Scopes>, custom: Option<CustomClaims>) -> Facts {
     Facts {
         format: TokenFormat::Jwt,
         id: claims.id.take().unwrap_or_default(),
@@ -135,7 +123,7 @@ fn facts(mut claims: Claims, scopes: Option<Scopes>, structural: &[&str]) -> Fac
         scopes: scopes.unwrap_or_default(),
         issued_at: claims.issued_at,
         expires_at: Some(claims.expires_at),
-        claims: claims.without(structural),
+        claims: custom.map(Box::new),
     }
 }
 
@@ -162,7 +150,7 @@ mod tests {
             .as_object_mut()
             .unwrap()
             .extend(extra.as_object().unwrap().clone());
-        let claims = Claims::parse(members.as_object().unwrap().clone()).unwrap();
+        let claims = Claims::parse(members.to_string().into_bytes()).unwrap();
         Signed { claims, class }.accept(policy, Duration::from_secs(1000))
     }
 

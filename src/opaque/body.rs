@@ -91,7 +91,7 @@ fn facts(fields: &mut Fields, kind: TokenType, now: UnixMillis) -> Read<Facts> {
         scopes: fields.scopes()?,
         issued_at: fields.optional_time("created_at").map(time),
         expires_at,
-        claims: fields.claims(),
+        claims: fields.claims().map(|claims| Box::new(claims.into())),
     })
 }
 

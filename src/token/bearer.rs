@@ -150,6 +150,10 @@ impl TokenSource {
 
 /// Returns the value of a field that stands on one line, `None` where it is absent.
 fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Malformed> {
+    // As many names as values: every field stands on one line.
+    if headers.keys_len() == headers.len() {
+        return Ok(headers.get(name).map(http::HeaderValue::as_bytes));
+    }
     let mut lines = headers.get_all(name).iter();
     let first = lines.next();
     if lines.next().is_some() {

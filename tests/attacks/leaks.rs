@@ -1,32 +1,9 @@
 //! Rule 19: no secret and no token where anybody could read it.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault};
 use clerk_machine_auth::{AuthError, ClerkMachineAuth, MachineId, MachineSecret, RequireScopes};
-use tracing::Level;
 
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
+use crate::log;
 
 /// Uses everything, well and badly, and returns every text that this crate made of it.
 async fn use_everything(clerk: &ClerkEmulator) -> (Vec<String>, Vec<String>) {
@@ -108,17 +85,10 @@ fn canary(secret: &str) -> &str {
 
 #[tokio::test]
 async fn rule_19_neither_logs_nor_texts_show_a_secret_or_a_token() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    log::listen();
     let clerk = ClerkEmulator::start().await;
     let (texts, secrets) = use_everything(&clerk).await;
-    let logged = log.text();
+    let logged = log::logged();
     assert!(
         logged.contains("clerk_machine_auth"),
         "something was logged"
@@ -134,13 +104,7 @@ async fn rule_19_neither_logs_nor_texts_show_a_secret_or_a_token() {
 
 #[tokio::test]
 async fn rule_19_no_byte_of_an_attacker_reaches_the_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    log::listen();
     let clerk = ClerkEmulator::start().await;
     let service = clerk.authenticator_for(&clerk.machine("me").create());
     for (name, value) in [
@@ -156,5 +120,10 @@ async fn rule_19_no_byte_of_an_attacker_reaches_the_log() {
             .create();
         assert!(service.verify(token.token()).await.is_err());
     }
-    assert!(!log.text().contains("canary4f8a"), "{}", log.text());
+    let logged = log::logged();
+    assert!(
+        logged.contains("clerk_machine_auth"),
+        "something was logged"
+    );
+    assert!(!logged.contains("canary4f8a"), "{logged}");
 }

@@ -5,5 +5,7 @@ mod classes;
 mod elsewhere;
 mod forgery;
 mod leaks;
+#[path = "../support/log.rs"]
+mod log;
 mod model;
 mod tenants;

@@ -1,11 +1,9 @@
 //! Rule 8: Clerk refuses our own secret. That is our fault and nobody else's.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use clerk_machine_auth::Trouble;
 use clerk_machine_auth::testing::{Endpoint, Fault};
 
+use crate::log;
 use crate::world::{SECOND, World, status};
 
 #[tokio::test]
@@ -73,35 +71,10 @@ async fn rule_8_a_machine_secret_that_stays_refused_is_reloaded_once_per_cooldow
     assert_eq!(status(&service, &token()).await, 200);
 }
 
-/// What is logged on this thread at `error`.
-#[derive(Clone, Default)]
-struct Errors(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Errors {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Errors {
-    fn count(&self) -> usize {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.matches("Clerk refuses the secret").count()
-    }
-}
-
 #[tokio::test]
 async fn rule_8_refused_credentials_are_reported_once_until_they_work_again() {
-    let errors = Errors::default();
-    let writer = errors.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::ERROR)
-        .with_writer(move || writer.clone());
-    let _logged = tracing::subscriber::set_default(subscriber.finish());
+    log::listen();
+    let reported = || log::logged().matches("Clerk refuses the secret").count();
     let world = World::new().await;
     let service = world.service();
     for reports in 1..=2 {
@@ -112,7 +85,7 @@ async fn rule_8_refused_credentials_are_reported_once_until_they_work_again() {
         for _ in 0..50 {
             assert_eq!(status(&service, &world.key()).await, 503);
         }
-        assert_eq!(errors.count(), reports, "one for each time");
+        assert_eq!(reported(), reports, "one for each time");
         world.clerk.clear_faults();
         assert_eq!(status(&service, &world.key()).await, 200);
     }

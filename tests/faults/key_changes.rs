@@ -21,6 +21,11 @@ impl World {
         token.create().token().to_owned()
     }
 
+    async fn key_set(&self) -> String {
+        let url = format!("{}/.well-known/jwks.json", self.clerk.api_url());
+        reqwest::get(url).await.unwrap().text().await.unwrap()
+    }
+
     fn stranger(&self, kid: &str) -> String {
         let token = self.clerk.m2m_jwt(&self.caller).header("kid", kid);
         token.create().token().to_owned()
@@ -42,6 +47,28 @@ async fn rule_7_a_new_key_is_in_use_at_once_even_right_after_a_fetch() {
         assert_eq!(status(&service, &world.jwt()).await, 200, "{rotation:?}");
         assert_eq!(world.fetched(), 2, "{rotation:?}");
     }
+}
+
+/// A renewal asked before the rotation and lands after it; the token was waiting for it.
+#[tokio::test]
+async fn rule_7_a_token_that_joined_a_fetch_which_asked_too_early_asks_again() {
+    let world = World::new().await;
+    let service = world.by_keys();
+    let old = world.long_jwt();
+    assert_eq!(status(&service, &old).await, 200);
+    let early = Fault::status(200).body(world.key_set().await);
+    let early = early.after(SECOND / 5);
+    world.clerk.fault(Endpoint::GetJwks, early).once();
+    world.pass(MINUTE * 5 - SECOND * 31);
+    while world.fetched() < 2 {
+        assert_eq!(status(&service, &old).await, 200);
+        tokio::time::sleep(SECOND / 100).await;
+        world.pass(SECOND);
+    }
+    let rotation = KeyRotation::NewKid { keep_old: true };
+    world.clerk.rotate_keys(rotation);
+    assert_eq!(status(&service, &world.jwt()).await, 200);
+    assert_eq!(world.fetched(), 3);
 }
 
 #[tokio::test]
@@ -121,9 +148,7 @@ async fn rule_7_one_bad_key_spoils_nothing_and_a_broken_set_replaces_nothing() {
     let world = World::new().await;
     let service = world.by_keys();
     let good = world.long_jwt();
-    let url = format!("{}/.well-known/jwks.json", world.clerk.api_url());
-    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
-    let mut set: Value = serde_json::from_str(&text).unwrap();
+    let mut set: Value = serde_json::from_str(&world.key_set().await).unwrap();
     let keys = set["keys"].as_array_mut().unwrap();
     keys.insert(
         0,

@@ -8,6 +8,8 @@ mod key_changes;
 mod keys;
 mod leaders;
 mod life;
+#[path = "../support/log.rs"]
+mod log;
 mod model;
 mod outage;
 mod storms;

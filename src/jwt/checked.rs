@@ -1,0 +1,193 @@
+//! Reads past JSON that is not needed yet, and builds nothing of it.
+//!
+//! A token that nobody has signed may hold whatever its sender likes. What is not needed to decide
+//! on it is only held against the rules of [`json`](super::json): legal syntax, bounded nesting, no
+//! member twice.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A value that is legal, whatever it is.
+pub(super) struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CheckedVisitor)
+    }
+}
+
+struct CheckedVisitor;
+
+impl<'de> Visitor<'de> for CheckedVisitor {
+    type Value = Checked;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without duplicate members")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Checked, A::Error> {
+        while items.next_element::<Checked>()?.is_some() {}
+        Ok(Checked)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Checked, A::Error> {
+        let mut names = Names::default();
+        while let Some(name) = members.next_key()? {
+            names.add(name);
+            members.next_value::<Checked>()?;
+        }
+        names.check()?;
+        Ok(Checked)
+    }
+}
+
+/// The name of a member, borrowed where it holds no escapes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Name<'a>(Cow<'a, str>);
+
+impl Name<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its first eight bytes as a number, so that most comparisons are of numbers.
+    fn prefix(&self) -> u64 {
+        let bytes = self.0.as_bytes().iter().chain(std::iter::repeat(&0));
+        bytes
+            .take(8)
+            .fold(0, |prefix, byte| prefix << 8 | u64::from(*byte))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(name.into()))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Name<'de>, E> {
+        Ok(Name(name.to_owned().into()))
+    }
+}
+
+/// The names of the members of one object.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a>(Vec<(u64, Name<'a>)>);
+
+/// So few names that comparing each with each is the fastest.
+const FEW: usize = 12;
+
+impl<'a> Names<'a> {
+    pub(super) fn add(&mut self, name: Name<'a>) {
+        self.0.push((name.prefix(), name));
+    }
+
+    /// Refuses a name that stands there twice.
+    pub(super) fn check<E: Error>(self) -> Result<(), E> {
+        if self.are_distinct() {
+            Ok(())
+        } else {
+            Err(E::custom("duplicate member"))
+        }
+    }
+
+    fn are_distinct(self) -> bool {
+        let mut names = self.0;
+        if names.len() <= FEW {
+            let mut rest = names.as_slice();
+            while let [first, others @ ..] = rest {
+                if others.contains(first) {
+                    return false;
+                }
+                rest = others;
+            }
+            return true;
+        }
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.0.cmp(&b.1.0)));
+        names.is_sorted_by(|a, b| a != b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_legal(text: &str) -> bool {
+        serde_json::from_str::<Checked>(text).is_ok()
+    }
+
+    #[test]
+    fn rule_6_duplicate_members_are_seen_among_few_and_among_many() {
+        for count in [1, 2, FEW - 1, FEW, FEW + 1, 500] {
+            let members = |first: &str| {
+                let rest = (1..count).map(|n| format!(",\"some name {n}\":0"));
+                format!("{{\"{first}\":0{}}}", rest.collect::<String>())
+            };
+            assert!(is_legal(&members("some name 0")), "{count}");
+            if count > 1 {
+                assert!(!is_legal(&members(&format!("some name {}", count - 1))));
+                assert!(!is_legal(&members("some\\u0020name 1")), "{count}");
+            }
+        }
+    }
+
+    #[test]
+    fn rule_6_what_is_read_past_is_legal_json() {
+        for text in [
+            "[0",
+            "{\"a\"}",
+            "\"\\ud800\"",
+            "1e400",
+            "[{\"a\":1,\"a\":1}]",
+            "nul",
+            "01",
+            "\"\t\"",
+        ] {
+            assert!(!is_legal(text), "{text}");
+        }
+        assert!(is_legal(
+            r#"[null,true,-1,2,0.5,"s\n",{"a":{"b":[]},"c":{"b":1}}]"#
+        ));
+        assert!(!is_legal(&"[".repeat(100_000)));
+    }
+}

@@ -1,0 +1,266 @@
+//! Published keys: fetched, used and renewed; readers never wait on a lock.
+//!
+//! 1. They are fetched at first need, and renewed in the background before they are old.
+//! 2. Those that went out of use while nobody asked are renewed before they are used again.
+//! 3. While they cannot be renewed they stay in use, up to a bounded age; tries are spaced.
+//! 4. A token that names an unknown key, or whose signature is wrong, may cause one fetch per
+//!    cooldown, counted from the last try that such a token caused, whatever came of it. A renewal
+//!    does not count: keys that were rotated just after it must not wait. Clerk's `kid` is the
+//!    instance's id, so a new key may come under the old name.
+//! 5. A fetched set replaces the former one and never adds to it. A set that cannot be used
+//!    replaces nothing.
+//! 6. A set with other contents starts a generation; what was verified under an older one is over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tracing::Instrument as _;
+
+use super::source::{FetchError, Fetched, KeySource};
+use super::state::{Generation, Held, KeysInUse, State, succeed};
+use super::windows::KeyWindows;
+use crate::clock::Clock;
+use crate::error::{AuthError, Reason};
+use crate::flights::{Flights, Waiter};
+use crate::tasks::Tasks;
+
+/// What is to be had beyond the keys that a token does not fit.
+pub(crate) enum Newer {
+    Here(Arc<KeysInUse>),
+    Coming(Waiter<()>),
+    /// That was tried lately.
+    No,
+}
+
+/// Keys that are fetched.
+#[derive(Debug)]
+pub(crate) struct PublishedKeys {
+    source: KeySource,
+    windows: KeyWindows,
+    state: ArcSwap<State>,
+    /// When a token that does not fit may cause the next fetch, in monotonic milliseconds.
+    next_refetch: AtomicU64,
+    fetches: Flights<(), ()>,
+    clock: Arc<dyn Clock>,
+}
+
+impl PublishedKeys {
+    pub(super) fn new(source: KeySource, windows: KeyWindows, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            source,
+            windows,
+            state: ArcSwap::default(),
+            next_refetch: AtomicU64::new(0),
+            fetches: Flights::new(),
+            clock,
+        }
+    }
+
+    pub(super) fn is_ready(&self, now: Duration) -> bool {
+        let state = self.state.load();
+        let held = state.held.as_ref();
+        held.is_some_and(|held| state.serves(held, now))
+    }
+
+    pub(super) fn age(&self, now: Duration) -> Option<Duration> {
+        let fetched_at = self.state.load().held.as_ref()?.fetched_at;
+        Some(now.saturating_sub(fetched_at))
+    }
+
+    pub(super) fn current(
+        self: &Arc<Self>,
+        now: Duration,
+        tasks: &Tasks,
+    ) -> Option<Arc<KeysInUse>> {
+        self.in_use(now, tasks, |held| Arc::clone(&held.keys))
+    }
+
+    pub(super) fn generation(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Option<Generation> {
+        self.in_use(now, tasks, |held| held.keys.generation)
+    }
+
+    /// Takes something of the keys in use, and begins to renew them where that is due.
+    fn in_use<T>(
+        self: &Arc<Self>,
+        now: Duration,
+        tasks: &Tasks,
+        take: impl FnOnce(&Held) -> T,
+    ) -> Option<T> {
+        let state = self.state.load();
+        let held = state.held.as_ref()?;
+        if now >= held.ends.refresh_at && now >= state.next_try {
+            // Whether it worked shows at a later look.
+            let _detached = self.begin(tasks);
+        }
+        state.serves(held, now).then(|| take(held))
+    }
+
+    pub(super) fn first_fetch(
+        self: &Arc<Self>,
+        now: Duration,
+        tasks: &Tasks,
+    ) -> Result<Waiter<()>, AuthError> {
+        if let Some(waiter) = self.fetches.under_way_for(&()) {
+            return Ok(waiter);
+        }
+        let pause = self.state.load().next_try.saturating_sub(now);
+        if !pause.is_zero() {
+            return Err(AuthError::retry_after(Reason::NoKeys, pause));
+        }
+        self.begin(tasks)
+    }
+
+    pub(super) fn newer(self: &Arc<Self>, seen: Generation, now: Duration, tasks: &Tasks) -> Newer {
+        if let Some(fetch) = self.refetch(now, tasks) {
+            return Newer::Coming(fetch);
+        }
+        // A fetch may have landed since they were seen.
+        self.current(now, tasks)
+            .filter(|keys| keys.generation != seen)
+            .map_or(Newer::No, Newer::Here)
+    }
+
+    fn refetch(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Option<Waiter<()>> {
+        if let Some(waiter) = self.fetches.under_way_for(&()) {
+            return Some(waiter);
+        }
+        if self.takes_refetch(now) {
+            return self.begin(tasks).ok();
+        }
+        // Whoever took it may have begun meanwhile.
+        self.fetches.under_way_for(&())
+    }
+
+    /// Lets one caller through for each cooldown.
+    fn takes_refetch(&self, now: Duration) -> bool {
+        let due = self.next_refetch.load(Ordering::Relaxed);
+        let next = millis(now.saturating_add(self.windows.cooldown));
+        millis(now) >= due
+            && self
+                .next_refetch
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    fn begin(self: &Arc<Self>, tasks: &Tasks) -> Result<Waiter<()>, AuthError> {
+        let keys = Arc::clone(self);
+        let span = tracing::debug_span!("fetch_keys");
+        let fetch = || async move { keys.renew().await }.instrument(span);
+        self.fetches
+            .join((), tasks, fetch)
+            .map_err(|_| Reason::NoRuntime.into())
+    }
+
+    /// One try. Only one runs at a time, so nobody else writes the state meanwhile.
+    async fn renew(&self) {
+        let asked = self.clock.monotonic();
+        let before = State::clone(&self.state.load());
+        // Noted first: a try that is cut off counts, and is followed by a pause like any other.
+        self.state.store(Arc::new(before.tried(asked)));
+        let known = before.held.as_ref().and_then(|held| held.tag.clone());
+        match self.source.fetch(known).await {
+            Ok(fetched) => self.adopt(before, fetched, asked),
+            Err(error) => self.fail(&before, &error, asked),
+        }
+    }
+
+    fn fail(&self, before: &State, error: &FetchError, asked: Duration) {
+        report(error, before.held.is_some());
+        let failures = before.failures.saturating_add(1);
+        self.state.store(Arc::new(State {
+            failures,
+            ..before.tried(asked)
+        }));
+    }
+
+    fn adopt(&self, before: State, fetched: Fetched, asked: Duration) {
+        let (keys, tag) = match (fetched, before.held) {
+            (Fetched::Unchanged, Some(held)) => (held.keys, held.tag),
+            // Never: without a tag, `source` takes 304 for an error.
+            (Fetched::Unchanged, None) => return,
+            (Fetched::Keys(set, tag), held) => (succeed(set, held), tag),
+        };
+        let held = Held {
+            keys,
+            ends: self.windows.ends(asked),
+            fetched_at: asked,
+            tag,
+        };
+        self.state.store(Arc::new(State {
+            held: Some(held),
+            failures: 0,
+            next_try: asked,
+        }));
+    }
+}
+
+fn report(error: &FetchError, have_keys: bool) {
+    if have_keys {
+        tracing::warn!(%error, "the keys could not be renewed; the former ones stay in use");
+    } else {
+        tracing::error!(%error, "the keys could not be fetched");
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::keys::set::KeySet;
+    use crate::transport::{RetryPolicy, Transport};
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn set() -> KeySet {
+        let n = "3".repeat(341) + "w";
+        let jwk = format!(r#"{{"keys":[{{"kty":"RSA","kid":"a","n":"{n}","e":"AQAB"}}]}}"#);
+        KeySet::parse(jwk.as_bytes()).unwrap()
+    }
+
+    /// Keys that nobody can renew now: a token that did not fit has just caused a fetch.
+    fn landed(generation: Generation) -> Arc<PublishedKeys> {
+        let retry = RetryPolicy {
+            deadline: HOUR,
+            retries: 0,
+            pause: HOUR,
+            wait_for_rate_limit: false,
+        };
+        let url = "http://127.0.0.1:9".parse().unwrap();
+        let source = KeySource::new(Transport::new(HOUR).unwrap(), url, None, retry);
+        let windows = KeyWindows {
+            fresh: HOUR,
+            refresh_ahead: HOUR / 60,
+            cooldown: HOUR,
+            max_stale: HOUR,
+        };
+        let keys = PublishedKeys::new(source, windows, Arc::new(SystemClock));
+        keys.state.store(Arc::new(State {
+            held: Some(Held {
+                keys: Arc::new(KeysInUse {
+                    set: set(),
+                    generation,
+                }),
+                ends: windows.ends(Duration::ZERO),
+                fetched_at: Duration::ZERO,
+                tag: None,
+            }),
+            ..State::default()
+        }));
+        assert!(keys.takes_refetch(Duration::ZERO));
+        Arc::new(keys)
+    }
+
+    #[test]
+    fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
+        let (keys, tasks) = (landed(2), Tasks::new());
+        let newer = |seen| keys.newer(seen, Duration::ZERO, &tasks);
+        assert!(matches!(newer(1), Newer::Here(keys) if keys.generation == 2));
+        assert!(matches!(newer(2), Newer::No));
+    }
+}
