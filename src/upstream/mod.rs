@@ -2,8 +2,8 @@
 //!
 //! 1. Calls share one budget. Unknown tokens may use a part of it; known ones have a part of their
 //!    own and whatever unknown ones leave.
-//! 2. Over budget, or while too many calls are under way, a call waits at most 100 ms, and is
-//!    refused if that is not enough.
+//! 2. Over budget a call waits at most 100 ms, and is refused if that is not enough. While too
+//!    many are under way it waits for a place for half of its time: the rest is for the call.
 //! 3. After failures in a row calls are refused at once, save for one try in each half second.
 //! 4. Clerk's `Retry-After` is kept, up to a bound.
 //!
@@ -37,7 +37,7 @@ pub(crate) enum Lane {
     Known,
 }
 
-/// The longest wait for the budget and for a place among the calls in flight.
+/// The longest wait for the budget.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The gate in front of Clerk; all calls that verify something pass through it.
@@ -73,7 +73,6 @@ impl Upstream {
     /// The breaker is asked first: a call that it refuses costs no budget.
     pub(crate) async fn enter(&self, lane: Lane, deadline: Instant) -> Result<Pass<'_>, AuthError> {
         let now = self.clock.monotonic();
-        let patience = deadline.min(Instant::now() + LONGEST_WAIT);
         self.breaker.check(now)?;
         let wait = self
             .budget
@@ -82,6 +81,8 @@ impl Upstream {
         if !wait.is_zero() {
             sleep(wait).await;
         }
+        let began = Instant::now();
+        let patience = began + deadline.saturating_duration_since(began) / 2;
         let slot = timeout_at(patience, Arc::clone(&self.in_flight).acquire_owned()).await;
         match slot {
             Ok(Ok(slot)) => Ok(Pass {

@@ -98,7 +98,7 @@ async fn rule_12_no_more_calls_are_under_way_than_allowed() {
     assert_eq!(
         world.asked(),
         3,
-        "the others wait a tenth of a second for a place"
+        "the others wait for a place for half of their time"
     );
     world.clerk.clear_faults();
     let answers = join_all(keys.iter().map(|key| status(&service, key))).await;
