@@ -119,7 +119,7 @@ fn worst_tokens(rows: &mut Rows, issuer: &Issuer) {
         });
         assert_eq!(is_good, token.is_good, "{}", token.name);
         let bound = 16 * token.text.len() + 65_536;
-        let signed = if token.is_good { "" } else { ", unsigned" };
+        let signed = if token.is_signed { "" } else { ", unsigned" };
         rows.note(
             format!("worst token, {}{signed}: peak heap", token.name),
             format!("{bytes_max} B"),

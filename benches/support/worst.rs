@@ -8,7 +8,8 @@ use super::tokens::{HEADER, Issuer, ME, SENDER, now};
 pub(crate) struct Worst {
     pub(crate) name: &'static str,
     pub(crate) text: String,
-    /// It is genuine, and let in.
+    pub(crate) is_signed: bool,
+    /// It is let in.
     pub(crate) is_good: bool,
 }
 
@@ -46,7 +47,9 @@ fn good(issuer: &Issuer, (name, before, within, after): (&'static str, &str, &st
     Worst {
         name,
         text,
-        is_good: true,
+        is_signed: true,
+        // A list so long is not read to its end.
+        is_good: name != "audiences",
     }
 }
 
@@ -59,11 +62,13 @@ fn deep(count: usize) -> String {
 fn many_members(issuer: &Issuer) -> Worst {
     let member = |n: usize| format!("\"{n:x}\":0");
     let text = longest(issuer, |count| {
-        (0..=count).map(member).collect::<Vec<_>>().join(",")
+        let members: Vec<_> = (0..=count).map(member).collect();
+        format!("\"a\":{{{}}}", members.join(","))
     });
     Worst {
         name: "members",
         text,
+        is_signed: true,
         is_good: true,
     }
 }
@@ -95,6 +100,7 @@ fn unsigned(token: &Worst) -> Worst {
     Worst {
         name: token.name,
         text: format!("{message}.{}", "A".repeat(signature.len())),
+        is_signed: false,
         is_good: false,
     }
 }

@@ -77,7 +77,7 @@ impl Core {
         accept: TokenTypes,
     ) -> Told<MachineAuth> {
         let glance = self.glance(token);
-        if let Some(told) = self.recall(token, &glance, accept) {
+        if let Some(told) = self.recall(&glance, accept) {
             return told;
         }
         let Ok(token) = token.read() else {

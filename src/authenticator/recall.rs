@@ -36,15 +36,15 @@ impl Core {
     /// # Security
     ///
     /// The letters of the token have not been looked at, and need not be: a name is remembered
-    /// only for a token that was read, classed and verified, and no other token has its name.
+    /// only for a token that was read, classed and verified and is no secret of this service, and no
+    /// other token has its name.
     pub(super) fn recall(
         self: &Arc<Self>,
-        token: Presented<'_>,
         glance: &Glance,
         accept: TokenTypes,
     ) -> Option<Told<MachineAuth>> {
         match glance.kind {
-            Some(kind) => self.recall_opaque(kind, token, glance, accept),
+            Some(kind) => self.recall_opaque(kind, glance, accept),
             None => self.recall_jwt(glance, accept),
         }
     }
@@ -52,12 +52,10 @@ impl Core {
     fn recall_opaque(
         &self,
         kind: TokenType,
-        token: Presented<'_>,
         glance: &Glance,
         accept: TokenTypes,
     ) -> Option<Told<MachineAuth>> {
-        let accepted = accept.and(self.accepted.opaque).contains(kind);
-        if !accepted || self.own.hold(token.as_bytes()) {
+        if !accept.and(self.accepted.opaque).contains(kind) {
             return None;
         }
         let auth = self.opaques.recall(&glance.name, glance.now)?;

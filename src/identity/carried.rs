@@ -2,7 +2,7 @@
 
 use http::Extensions;
 
-use super::{ApiKey, M2mToken, MachineAuth, OAuthToken};
+use super::MachineAuth;
 
 /// Marks a request that was let in without a token.
 ///
@@ -10,14 +10,11 @@ use super::{ApiKey, M2mToken, MachineAuth, OAuthToken};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anonymous;
 
-/// Removes whatever says who sent a request: only a layer of ours may say that.
+/// Removes whatever a layer said before of who sent a request.
 pub(crate) fn forget_identity(extensions: &mut Extensions) {
     if extensions.is_empty() {
         return;
     }
     extensions.remove::<MachineAuth>();
-    extensions.remove::<M2mToken>();
-    extensions.remove::<ApiKey>();
-    extensions.remove::<OAuthToken>();
     extensions.remove::<Anonymous>();
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::checked::{Checked, Name, Names};
 use super::values::{NumericDate, Texts};
@@ -26,6 +27,9 @@ const OAUTH_STRUCTURAL: [&str; 10] = [
     "org_id",
 ];
 
+/// The most claims that are read; more are there to cost time.
+const MAX_CLAIMS: usize = 256;
+
 /// Claims whose types are right; a wrong type is an error and never "absent".
 #[derive(Debug, Default)]
 pub(super) struct Claims {
@@ -44,12 +48,15 @@ pub(super) struct Claims {
     text: Box<str>,
     has_custom: bool,
     has_oauth_custom: bool,
+    /// A claim that is none of the above has more to it than a plain text or a literal.
+    is_rich: bool,
 }
 
 impl Claims {
     /// Reads the claims, or nothing where one is missing or has a type of its own.
     ///
-    /// One pass over the text, which builds nothing but the claims that are decided on.
+    /// One pass over the text, which builds nothing but the claims that are decided on. What is
+    /// within the others waits for the signature: whoever has none may send the worst of JSON.
     pub(super) fn parse(text: Vec<u8>) -> Option<Self> {
         let text = String::from_utf8(text).ok()?.into_boxed_str();
         let read: ClaimsRead = serde_json::from_str(&text).ok()?;
@@ -60,6 +67,11 @@ impl Claims {
             ..read.claims
         };
         (!claims.subject.is_empty()).then_some(claims)
+    }
+
+    /// Tells whether what was passed over is legal JSON too, in which nothing is named twice.
+    pub(super) fn are_legal_within(&self) -> bool {
+        !self.is_rich || serde_json::from_str::<Checked>(&self.text).is_ok()
     }
 
     /// Takes the claims that the sender of an M2M token chose, if there are any.
@@ -103,14 +115,18 @@ impl ClaimsRead {
             "scope" => self.scope = Some(from.next_value::<Texts>()?.scopes()),
             "client_id" => claims.client_id = Some(from.next_value()?),
             "org_id" => claims.org_id = Some(from.next_value()?),
-            _ => {
-                from.next_value::<Checked>()?;
-            }
+            _ => claims.is_rich |= !is_plain(from.next_value()?),
         }
         claims.has_custom |= !STRUCTURAL.contains(&name);
         claims.has_oauth_custom |= !OAUTH_STRUCTURAL.contains(&name);
         Ok(())
     }
+}
+
+/// A text without escapes, `true`, `false` or `null`: it can hold nothing illegal.
+fn is_plain(value: &RawValue) -> bool {
+    let text = value.get();
+    text.starts_with(['t', 'f', 'n']) || (text.starts_with('"') && !text.contains('\\'))
 }
 
 impl<'de> Deserialize<'de> for ClaimsRead {
@@ -131,6 +147,9 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ClaimsRead, A::Error> {
         let (mut read, mut names) = (ClaimsRead::default(), Names::default());
         while let Some(name) = members.next_key::<Name<'_>>()? {
+            if names.len() == MAX_CLAIMS {
+                return Err(A::Error::custom("too many claims"));
+            }
             read.read(name.as_str(), &mut members)?;
             names.add(name);
         }
@@ -218,9 +237,57 @@ mod tests {
             r#"{"sub":"mch_a","exp":1,"exp":1}"#,
             r#"{"sub":"mch_a","exp":1,"\u0065xp":1}"#,
             r#"{"sub":"mch_a","exp":1,"a":1,"a":1}"#,
-            r#"{"sub":"mch_a","exp":1,"a":[{"b":1,"b":1}]}"#,
         ] {
             assert!(Claims::parse(text.as_bytes().to_vec()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rule_6_long_lists_and_many_claims_are_bounded() {
+        let listed = |count: usize| parse(json!({"sub": "a", "exp": 1, "aud": vec!["a"; count]}));
+        assert!(listed(256).is_some() && listed(257).is_none());
+        let wide = |count: usize| {
+            let claims = (0..count).map(|n| format!(",\"{n}\":0"));
+            let text = format!(r#"{{"sub":"a","exp":1{}}}"#, claims.collect::<String>());
+            Claims::parse(text.into_bytes())
+        };
+        assert!(wide(254).is_some() && wide(255).is_none());
+    }
+
+    #[test]
+    fn rule_6_what_stands_within_other_claims_is_held_to_the_same_rules() {
+        let is_legal = |value: &str| {
+            let text = format!(r#"{{"sub":"mch_a","exp":1,"a":{value}}}"#);
+            let claims = Claims::parse(text.into_bytes());
+            claims.is_some_and(|claims| claims.are_legal_within())
+        };
+        for value in [
+            r#"[{"b":1,"b":1}]"#,
+            r#"{"b":{"c":1,"\u0063":1}}"#,
+            r#""\ud800""#,
+            "1e400",
+            "\"\t\"",
+            "[0",
+            "[1,]",
+            "nul",
+            "01",
+        ] {
+            assert!(!is_legal(value), "{value}");
+        }
+        assert!(!is_legal(&format!(
+            "{}{}",
+            "[".repeat(200),
+            "]".repeat(200)
+        )));
+        for value in [
+            r#""text""#,
+            r#""\u0041""#,
+            "true",
+            "null",
+            "-1.5",
+            r#"[{"b":1},{"b":1}]"#,
+        ] {
+            assert!(is_legal(value), "{value}");
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Verifies JWTs locally: RS256 and nothing else, signature before claims.
 //!
-//! Order within this folder: `json`, `checked`, `values`, `audience` ← `header`, `claims` ← `unverified` ← `verifier`.
+//! Order within this folder: `checked`, `values`, `audience` ← `header`, `claims` ← `unverified` ← `verifier`.
 
 mod audience;
 mod checked;
 mod claims;
 mod header;
-mod json;
 mod unverified;
 mod values;
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub(super) enum Texts {
     Many(Vec<Box<str>>),
 }
 
+/// The longest list that is read. Identifiers of Clerk's are so long that a token of 8 KiB has room
+/// for fewer; a longer list is there to cost time.
+const MAX_TEXTS: usize = 256;
+
 impl Texts {
     pub(super) fn list(self) -> Vec<Box<str>> {
         match self {
@@ -53,6 +57,9 @@ impl<'de> Visitor<'de> for TextsVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts, A::Error> {
         let mut texts = Vec::new();
         while let Some(text) = items.next_element()? {
+            if texts.len() == MAX_TEXTS {
+                return Err(A::Error::custom("too many texts"));
+            }
             texts.push(text);
         }
         Ok(Texts::Many(texts))

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::header::Header;
-use super::json::object;
 use super::{JwtPolicy, UnverifiedJwt};
 use crate::keys::KeySet;
 use crate::token::{Presented, Shape, classify};
@@ -36,7 +35,7 @@ impl Row {
         let verified = || {
             let (message, signature) = self.jws.rsplit_once('.')?;
             let (header, payload) = message.split_once('.')?;
-            let header = Header::parse(&object(&decode(header)?)?)?;
+            let header = Header::parse(&decode(header)?)?;
             decode(payload)?;
             let keys = self.keys()?;
             let key = keys.find(header.kid.as_deref())?;

@@ -59,6 +59,9 @@ impl UnverifiedJwt<'_> {
 impl Signed {
     /// Checks the claims and makes the identity.
     pub(crate) fn accept(self, policy: &JwtPolicy, now: Duration) -> Result<MachineAuth, Reason> {
+        if !self.claims.are_legal_within() {
+            return Err(Reason::BadClaims);
+        }
         policy.check_times(&self.claims, now)?;
         policy.check_issuer(self.claims.issuer.as_deref())?;
         match self.class {
