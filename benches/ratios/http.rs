@@ -12,13 +12,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::Request;
 use axum::routing::get;
 use clerk_machine_auth::{ClerkMachineAuth, MachineAuth};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use tower::util::MapRequestLayer;
 
 use crate::support::clerk::local;
+use crate::support::floor::Floor;
 use crate::support::rows::Rows;
 use crate::support::stopwatch::median;
 use crate::support::tokens::Issuer;
@@ -31,10 +34,16 @@ pub(crate) fn run(rows: &mut Rows, issuer: &Issuer) {
     let token = issuer.m2m(1);
     let layer = ClerkMachineAuth::new(local(issuer));
     let peer = Peer::start(issuer);
+    let (floor, named) = (Floor::holding(&token), token.clone());
+    let least = MapRequestLayer::new(move |mut request: Request| {
+        floor.mark(&named, &mut request);
+        request
+    });
     let mut servers = vec![
         serve(router()),
         serve(router().layer(layer.clone())),
         serve(Router::new().route("/", get(whoami)).layer(layer)),
+        serve(router().layer(least)),
     ];
     servers.extend(peer.as_ref().map(|peer| peer.server.clone()));
     let rates = rates(&servers, &token);
@@ -57,17 +66,22 @@ pub(crate) fn run(rows: &mut Rows, issuer: &Issuer) {
     note("router alone", 0);
     note("with the layer", 1);
     note("with the layer, handler takes the identity", 2);
+    note("with the floor in the layer's place", 3);
     if peer.is_some() {
-        note("jwt-authorizer 0.15, handler takes the claims", 3);
+        note("jwt-authorizer 0.15, handler takes the claims", 4);
         rows.at_least(
             "requests, with the layer / jwt-authorizer",
-            ratio(2, 3),
+            ratio(2, 4),
             5.0,
             " ×",
         );
     } else {
         rows.note("requests, jwt-authorizer 0.15", "could not be built");
     }
+    rows.note(
+        "requests, with the floor / router alone",
+        format!("{:.2} ×", ratio(3, 0)),
+    );
     rows.at_least(
         "requests, with the layer / router alone",
         ratio(1, 0),

@@ -11,6 +11,7 @@ use crate::plot::{Point, plot};
 use crate::support::backend::Backend;
 use crate::support::clerk::{build, unhurried};
 use crate::support::fill::fill;
+use crate::support::floor::Floor;
 use crate::support::layered::{Noop, bearer, call, layered, request};
 use crate::support::rows::Rows;
 use crate::support::stopwatch::{Subject, interleave, subject_with};
@@ -90,12 +91,15 @@ impl Numbers {
 fn threads(rows: &mut Rows, clerk: &Authenticator) {
     let fields: Vec<HeaderValue> = (0..1_000).map(|number| bearer(&api_key(number))).collect();
     let hits = ratio(|threads| rate(threads, &|n| turn(clerk, &fields, n)));
+    let floor = Floor::holding(&api_key(0));
+    let least = ratio(|threads| rate(threads, &|_| floor_turn(&floor)));
     // What two threads are worth here and now: other work on the machine takes from it.
     let alone = ratio(|threads| rate(threads, &|_| spin()));
     rows.note(
         "arithmetic on 2 threads / on 1 thread",
         format!("{alone:.2} ×"),
     );
+    rows.note("floor on 2 threads / on 1 thread", format!("{least:.2} ×"));
     rows.at_least("hits on 2 threads / on 1 thread", hits, 1.7, " ×");
 }
 
@@ -131,6 +135,20 @@ fn spin() -> f64 {
         rounds += 1;
     }
     f64::from(rounds) / start.elapsed().as_secs_f64()
+}
+
+/// The floor, of one token.
+fn floor_turn(floor: &Floor) -> f64 {
+    let token = api_key(0);
+    let field = bearer(&token);
+    let (start, mut hits) = (Instant::now(), 0_u32);
+    while start.elapsed() < TURN {
+        for _ in 0..100 {
+            std::hint::black_box(floor.let_in(&token, request(&field)));
+            hits += 1;
+        }
+    }
+    f64::from(hits) / start.elapsed().as_secs_f64()
 }
 
 fn turn(clerk: &Authenticator, fields: &[HeaderValue], thread: usize) -> f64 {

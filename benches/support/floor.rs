@@ -11,6 +11,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use super::layered::{Noop, call};
 
 /// The three steps over a cache that holds one token.
+#[derive(Clone)]
 pub(crate) struct Floor {
     key: SipHasher24,
     cache: Cache<Name, Identity, BuildHasherDefault<PassThrough>>,
@@ -18,7 +19,7 @@ pub(crate) struct Floor {
 
 /// What the floor puts into the request, of the size of an identity.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity(#[allow(dead_code)] Arc<[u8; 128]>, #[allow(dead_code)] u8);
+struct Identity(#[allow(dead_code)] Arc<[u8; 128]>, #[allow(dead_code)] u8);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Name(u64, u64);
@@ -60,10 +61,14 @@ impl Floor {
     }
 
     pub(crate) fn let_in(&self, token: &str, mut request: Request<()>) -> http::Response<()> {
+        self.mark(token, &mut request);
+        call(&mut Noop, request)
+    }
+
+    pub(crate) fn mark<B>(&self, token: &str, request: &mut Request<B>) {
         if let Some(identity) = self.cache.get(&self.name(token)) {
             request.extensions_mut().insert(identity);
         }
-        call(&mut Noop, request)
     }
 
     /// As the crate names tokens.
