@@ -47,3 +47,11 @@ impl Clock for SystemClock {
         ORIGIN.elapsed()
     }
 }
+
+/// Returns the moment in which a task gives up that has this much time.
+///
+/// A time beyond what the system's clock can tell is over at once; no setting allows one.
+pub(crate) fn after(time: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    now.checked_add(time).unwrap_or(now)
+}

@@ -211,6 +211,10 @@ async fn rule_5_a_secret_that_stays_refused_is_read_once_per_cooldown() {
 async fn a_schedule_rotates_until_its_handle_is_dropped() {
     let world = World::new().await;
     let secret = world.replica();
+    for period in [Duration::ZERO, Duration::MAX] {
+        let error = secret.rotate_every(period, MINUTE).unwrap_err();
+        assert!(error.to_string().contains("period"), "{error}");
+    }
     let handle = secret
         .rotate_every(Duration::from_millis(200), MINUTE)
         .unwrap();

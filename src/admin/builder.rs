@@ -13,6 +13,8 @@ use crate::transport::{BaseUrl, BaseUrlError, RetryPolicy, Transport};
 
 const API_URL: &str = "https://api.clerk.com";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// No time is longer, so that none can overflow where times are added.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3_600);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Collects the settings of an [`AdminClient`].
@@ -117,9 +119,11 @@ impl AdminClientBuilder {
     ///
     /// # Errors
     ///
-    /// Fails for an `api_url` that is not `https` (or `http` on a loopback address), and if the
-    /// HTTP client cannot be set up.
+    /// Fails for an `api_url` that is not `https` (or `http` on a loopback address), for timeouts
+    /// of zero or more than an hour, and if the HTTP client cannot be set up.
     pub fn build(self) -> Result<AdminClient, AdminError> {
+        check_timeout("connect_timeout", self.connect_timeout)?;
+        check_timeout("timeout", self.timeout)?;
         let transport = match self.http {
             Some(client) => Transport::with_client(client),
             None => Transport::new(self.connect_timeout)?,
@@ -135,6 +139,13 @@ impl AdminClientBuilder {
             write: RetryPolicy::once(self.timeout),
         }))
     }
+}
+
+fn check_timeout(name: &'static str, time: Duration) -> Result<(), AdminError> {
+    if time.is_zero() || time > LONGEST_TIMEOUT {
+        return Err(AdminError::invalid(name, "is zero or more than an hour"));
+    }
+    Ok(())
 }
 
 fn bad_url(error: BaseUrlError) -> AdminError {

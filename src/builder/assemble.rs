@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checked::{Binding, Identity, KeyOrigin, check_tuning};
+use super::bounds::check_bounds;
+use super::checked::{Binding, Identity, KeyOrigin};
 use super::error::BuildError;
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts};
@@ -32,7 +33,7 @@ struct Shared {
 }
 
 pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildError> {
-    check_tuning(&settings)?;
+    check_bounds(&settings)?;
     let identity = Identity::of(&settings)?;
     let accepted = identity.accepted(settings.accept)?;
     let binding = identity.binding(accepted, settings.senders.clone())?;

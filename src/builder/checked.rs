@@ -1,7 +1,5 @@
 //! Settings that have been checked, each on its own and against the others.
 
-use std::time::Duration;
-
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -209,72 +207,4 @@ fn listed(ids: Vec<String>) -> Checked<Binding> {
         .collect::<Result<_, _>>();
     ids.map(Binding::Listed)
         .map_err(|error| BuildError::new("allow_senders", error))
-}
-
-/// Checks the numbers.
-pub(super) fn check_tuning(settings: &Settings) -> Checked<()> {
-    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let (windows, budget) = (&settings.opaque, &settings.budget);
-    let rules = [
-        (
-            "stale_if_error",
-            windows.stale_if_error > minutes(5),
-            "at most 300 s",
-        ),
-        (
-            "jwt_verdict_for",
-            settings.jwt_verdict > minutes(5),
-            "at most 300 s",
-        ),
-        ("clock_skew", settings.skew > minutes(1), "at most 60 s"),
-        ("timeout", settings.timeout.is_zero(), "more than zero"),
-        (
-            "connect_timeout",
-            settings.connect_timeout.is_zero(),
-            "more than zero",
-        ),
-        ("max_token_len", settings.max_token_len == 0, "at least 1"),
-        ("calls_per_second", budget.total == 0, "at least 1"),
-        (
-            "unknown_calls_per_second",
-            budget.unknown > budget.total,
-            "at most calls_per_second",
-        ),
-        ("calls_in_flight", settings.in_flight == 0, "at least 1"),
-        (
-            "keys_cooldown",
-            settings.keys.cooldown.is_zero(),
-            "more than zero",
-        ),
-        (
-            "keys_refresh_ahead",
-            settings.keys.refresh_ahead >= settings.keys.fresh,
-            "less than keys_fresh_for",
-        ),
-        (
-            "api_key_subjects",
-            !are_subjects(&settings.api_key_subjects),
-            "one or more of `user_`, `org_`, `mch_`, `scim_`",
-        ),
-        (
-            "audience",
-            settings.audience.iter().any(String::is_empty),
-            "a name",
-        ),
-    ];
-    match rules.into_iter().find(|(_, broken, _)| *broken) {
-        Some((setting, _, bound)) => Err(BuildError::new(
-            setting,
-            format_args!("it has to be {bound}"),
-        )),
-        None => Ok(()),
-    }
-}
-
-fn are_subjects(prefixes: &[String]) -> bool {
-    const SUBJECTS: [&str; 4] = ["user_", "org_", "mch_", "scim_"];
-    !prefixes.is_empty()
-        && prefixes
-            .iter()
-            .all(|prefix| SUBJECTS.contains(&prefix.as_str()))
 }

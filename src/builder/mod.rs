@@ -1,9 +1,10 @@
 //! Collects the settings of an authenticator and checks them together.
 //!
-//! Order within this folder: `error`, `settings`, `publishable_key` ← `checked` ← `assemble` ←
+//! Order within this folder: `error`, `settings`, `publishable_key` ← `bounds`, `checked` ← `assemble` ←
 //! here, `tuning`, `env`.
 
 mod assemble;
+mod bounds;
 mod checked;
 mod env;
 mod error;

@@ -13,7 +13,9 @@ use crate::secret::{MachineSecretKey, SecretError, SecretKey};
 use crate::token::TokenTypes;
 use crate::upstream::BudgetConfig;
 
-const SECOND: Duration = Duration::from_secs(1);
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
 const API_URL: &str = "https://api.clerk.com";
 
 /// The machine secret as it was given.
@@ -79,26 +81,26 @@ impl Default for Settings {
             senders: SenderSetting::Default,
             api_key_subjects: vec!["user_".to_owned(), "org_".to_owned()],
             require_cat: false,
-            skew: SECOND * 5,
+            skew: seconds(5),
             max_token_len: 8_192,
             opaque: Windows {
-                fresh: SECOND * 60,
+                fresh: seconds(60),
                 renewed: true,
                 jitter: 0.1,
-                stale_if_error: SECOND * 60,
-                negative: SECOND * 10,
+                stale_if_error: seconds(60),
+                negative: seconds(10),
             },
-            jwt_verdict: SECOND * 300,
+            jwt_verdict: seconds(300),
             capacity: 10_000,
             negative_capacity: 10_000,
             keys: KeyWindows {
-                fresh: SECOND * 300,
-                refresh_ahead: SECOND * 30,
-                cooldown: SECOND * 30,
-                max_stale: SECOND * 3_600,
+                fresh: seconds(300),
+                refresh_ahead: seconds(30),
+                cooldown: seconds(30),
+                max_stale: seconds(3_600),
             },
-            connect_timeout: SECOND,
-            timeout: SECOND * 3,
+            connect_timeout: seconds(1),
+            timeout: seconds(3),
             budget: BudgetConfig {
                 total: 80,
                 unknown: 60,

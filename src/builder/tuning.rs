@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::AuthenticatorBuilder;
 
 impl AuthenticatorBuilder {
-    /// Uses Clerk's verdict on an opaque token for this time; 60 s by default, ±10 %.
+    /// Uses Clerk's verdict on an opaque token for this time; 60 s by default, ±10 %,
+    /// and at most a day.
     ///
     /// A revocation at Clerk is seen after at most this time, plus
     /// [`stale_if_error`](Self::stale_if_error) while Clerk cannot be asked. Longer times cost
@@ -22,7 +23,7 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Remembers for this time that Clerk rejected a token; 10 s by default.
+    /// Remembers for this time that Clerk rejected a token; 10 s by default, at most a day.
     pub const fn negative_for(mut self, time: Duration) -> Self {
         self.settings.opaque.negative = time;
         self
@@ -49,7 +50,7 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Uses fetched keys for this time; 300 s by default, ±10 %.
+    /// Uses fetched keys for this time; 300 s by default, ±10 %, and at most a day.
     pub const fn keys_fresh_for(mut self, time: Duration) -> Self {
         self.settings.keys.fresh = time;
         self
@@ -62,26 +63,27 @@ impl AuthenticatorBuilder {
     }
 
     /// Fetches keys at most once in this time for tokens that do not fit those at hand; 30 s by
-    /// default.
+    /// default, at most a day.
     pub const fn keys_cooldown(mut self, time: Duration) -> Self {
         self.settings.keys.cooldown = time;
         self
     }
 
-    /// Uses keys up to this age while newer ones cannot be fetched; 1 h by default.
+    /// Uses keys up to this age while newer ones cannot be fetched; 1 h by default, at most a
+    /// day.
     pub const fn keys_max_stale(mut self, time: Duration) -> Self {
         self.settings.keys.max_stale = time;
         self
     }
 
-    /// Gives up on a connection to Clerk after this time; 1 s by default.
+    /// Gives up on a connection to Clerk after this time; 1 s by default, at most 60 s.
     pub const fn connect_timeout(mut self, time: Duration) -> Self {
         self.settings.connect_timeout = time;
         self
     }
 
     /// Gives up on a verification, all its waits and tries included, after this time; 3 s by
-    /// default.
+    /// default, at most 60 s.
     pub const fn timeout(mut self, time: Duration) -> Self {
         self.settings.timeout = time;
         self

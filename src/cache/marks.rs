@@ -86,7 +86,7 @@ impl Marks {
         let mark = self.counter.load(Ordering::Acquire);
         let mut set = Set::clone(&self.set.load());
         edit(&mut set, mark);
-        if set.names.len() + set.keys.len() > MAX_MARKS {
+        if set.names.len().saturating_add(set.keys.len()) > MAX_MARKS {
             set = Set {
                 floor: Some(mark),
                 ..Set::default()

@@ -91,7 +91,7 @@ fn bits(n: &[u8]) -> usize {
         .clone()
         .next()
         .map_or(0, |byte| byte.leading_zeros() as usize);
-    (significant.count() * 8).saturating_sub(first)
+    significant.count().saturating_mul(8).saturating_sub(first)
 }
 
 #[cfg(test)]

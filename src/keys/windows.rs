@@ -34,7 +34,8 @@ impl KeyWindows {
     /// Time counts from the question: the keys may have changed any time since.
     pub(super) fn ends(&self, asked: Duration) -> KeyEnds {
         // Jitter of a fifth of the time around nine tenths of it gives ±10 %.
-        let fresh = self.fresh.mul_f64(0.8) + jitter(self.fresh.mul_f64(0.2));
+        let spread = jitter(self.fresh.mul_f64(0.2));
+        let fresh = self.fresh.mul_f64(0.8).saturating_add(spread);
         let fresh_until = asked.saturating_add(fresh);
         KeyEnds {
             refresh_at: fresh_until.saturating_sub(self.refresh_ahead),

@@ -13,11 +13,15 @@ use super::managed::Reason;
 use super::rotation::graceful;
 use super::{MachineSecret, Reload, same};
 use crate::admin::AdminError;
+use crate::clock;
 use crate::random;
 use crate::secret::MachineSecretKey;
 
 /// The shortest pause between two looks at the secret, unless the period itself is shorter.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest period: a process that lives for longer has other worries.
+const LONGEST_PERIOD: Duration = Duration::from_secs(365 * 86_400);
 
 /// Owns the task of [`MachineSecret::rotate_every`]: dropping it ends the task.
 #[must_use = "the schedule ends when its handle is dropped"]
@@ -37,7 +41,7 @@ impl MachineSecret {
     ///
     /// # Errors
     ///
-    /// Fails for a fixed secret, for a period of zero, for a `previous_token_ttl` that
+    /// Fails for a fixed secret, for a period of zero or more than a year, for a `previous_token_ttl` that
     /// [`rotate`](Self::rotate) would refuse, and outside a tokio runtime.
     pub fn rotate_every(
         &self,
@@ -46,8 +50,8 @@ impl MachineSecret {
     ) -> Result<RotationHandle, AdminError> {
         self.manager()?;
         graceful(previous_token_ttl)?;
-        if period.is_zero() {
-            return Err(AdminError::invalid("period", "is zero"));
+        if period.is_zero() || period > LONGEST_PERIOD {
+            return Err(AdminError::invalid("period", "is zero or more than a year"));
         }
         let runtime = Handle::try_current().map_err(|_| AdminError::interrupted())?;
         let schedule = Schedule::new(self.clone(), period, previous_token_ttl);
@@ -94,7 +98,7 @@ impl Schedule {
             period,
             previous_token_ttl,
             seen,
-            due: Instant::now() + vary(period),
+            due: clock::after(vary(period)),
         }
     }
 
@@ -104,7 +108,7 @@ impl Schedule {
             sleep(until_due.min(self.pause())).await;
             if let Err(error) = self.tick().await {
                 tracing::warn!(%error, "the machine secret could not be read or rotated");
-                self.due = self.due.max(Instant::now() + self.pause());
+                self.due = self.due.max(clock::after(self.pause()));
             }
         }
     }
@@ -115,7 +119,7 @@ impl Schedule {
             let _: Reload = self.secret.read(Reason::Poll).await?;
         } else {
             self.secret.rotate(self.previous_token_ttl).await?;
-            self.due = Instant::now() + vary(self.period);
+            self.due = clock::after(vary(self.period));
         }
         self.start_anew_if_changed();
         Ok(())
@@ -129,13 +133,14 @@ impl Schedule {
             _ => false,
         };
         if rotated {
-            self.due = Instant::now() + vary(self.period);
+            self.due = clock::after(vary(self.period));
         }
         self.seen = now;
     }
 
     fn pause(&self) -> Duration {
-        (self.previous_token_ttl / 2)
+        self.previous_token_ttl
+            .mul_f64(0.5)
             .max(MIN_PAUSE)
             .min(self.period)
     }

@@ -13,7 +13,7 @@ use super::body::OpaquePolicy;
 use super::credential::{Credential, Secrets};
 use super::status::Says;
 use crate::cache::{Outcome, Why};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::error::{AuthError, Reason};
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::machine_secret::MachineSecret;
@@ -72,7 +72,7 @@ impl OpaqueVerifier {
             Why::Renewal => Lane::Known,
         };
         let span = tracing::debug_span!("verify_opaque", token_type = kind.as_str(), ?lane);
-        let deadline = Instant::now() + self.parts.timeout;
+        let deadline = clock::after(self.parts.timeout);
         let question = Question {
             kind,
             token,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 use crate::admin::{AdminClient, AdminError, AdminErrorKind};
 use crate::cache::{CacheKey, Memo, Named, Outcome, Told};
+use crate::clock;
 use crate::error::Reason;
 use crate::id::MachineId;
 use crate::tasks::Tasks;
@@ -75,7 +76,7 @@ impl Registry {
     /// A signature that is right has brought us here, so nobody can make these questions up: they
     /// go in the lane of known tokens.
     async fn ask(self: Arc<Self>, sender: MachineId) -> Outcome<Sender> {
-        let deadline = Instant::now() + self.parts.timeout;
+        let deadline = clock::after(self.parts.timeout);
         let pass = match self.parts.upstream.enter(Lane::Known, deadline).await {
             Ok(pass) => pass,
             Err(error) => return Outcome::Unavailable(error),

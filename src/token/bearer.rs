@@ -212,10 +212,9 @@ fn hides_bearer(rest: &[u8]) -> bool {
 
 /// A `b64token` ends in any number of `=` (RFC 6750 §2.1).
 fn without_padding(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| *byte != b'=');
-    bytes
-        .get(..end.map_or(0, |end| end + 1))
-        .unwrap_or_default()
+    let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
+    let end = bytes.len().saturating_sub(padding);
+    bytes.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

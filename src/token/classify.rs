@@ -54,10 +54,8 @@ fn is_jwt_shaped(token: BearerToken<'_>) -> bool {
     if !token.looks_like_jwt() {
         return false;
     }
-    let token = token.as_bytes();
-    let is_dot = |at: usize| token.get(at).is_none_or(|byte| *byte == b'.');
-    let first = token.iter().position(|byte| *byte == b'.');
-    first.is_some_and(|first| first > 0 && !is_dot(first + 1)) && token.last() != Some(&b'.')
+    let mut parts = token.as_bytes().split(|byte| *byte == b'.');
+    !parts.any(<[u8]>::is_empty)
 }
 
 #[cfg(test)]

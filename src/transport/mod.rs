@@ -13,6 +13,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::clock;
+
 pub(crate) use self::answer::Answer;
 pub(crate) use self::call::{Call, KEY_SET_LIMIT, PAGE_LIMIT};
 pub(crate) use self::error::{TransportError, TransportErrorKind};
@@ -62,10 +64,10 @@ impl Transport {
         call: &Call,
         may_retry: impl Fn() -> bool,
     ) -> Result<Answer, TransportError> {
-        let deadline = Instant::now() + call.retry.deadline;
-        let mut tries = 0;
+        let deadline = clock::after(call.retry.deadline);
+        let mut tries = 0_u32;
         loop {
-            tries += 1;
+            tries = tries.saturating_add(1);
             let outcome = self.send_once(call, deadline).await;
             let left = deadline.saturating_duration_since(Instant::now());
             match call.retry.pause_after(tries, &outcome, left) {

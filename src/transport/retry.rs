@@ -73,7 +73,8 @@ impl RetryPolicy {
         tries: u32,
         outcome: &Result<Answer, TransportError>,
     ) -> Option<Duration> {
-        let own = || jitter(self.pause * 2_u32.saturating_pow(tries.saturating_sub(1)));
+        let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
+        let own = || jitter(self.pause.saturating_mul(doubled));
         match outcome {
             Ok(answer) => match answer.status {
                 StatusCode::BAD_GATEWAY

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::breaker::Breaker;
 pub use self::breaker::BreakerState;
@@ -81,9 +81,12 @@ impl Upstream {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        let began = Instant::now();
-        let patience = began + deadline.saturating_duration_since(began) / 2;
-        let slot = timeout_at(patience, Arc::clone(&self.in_flight).acquire_owned()).await;
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let slot = timeout(
+            patience.mul_f64(0.5),
+            Arc::clone(&self.in_flight).acquire_owned(),
+        )
+        .await;
         match slot {
             Ok(Ok(slot)) => Ok(Pass {
                 upstream: self,

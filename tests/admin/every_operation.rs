@@ -179,6 +179,22 @@ async fn rule_2_a_read_gives_up_after_its_tries_and_within_its_deadline() {
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
+#[test]
+fn timeouts_have_bounds() {
+    for time in [Duration::ZERO, Duration::MAX] {
+        for (name, builder) in [
+            ("timeout", AdminClient::builder().timeout(time)),
+            (
+                "connect_timeout",
+                AdminClient::builder().connect_timeout(time),
+            ),
+        ] {
+            let error = builder.build().unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn rule_2_retry_after_is_honoured_where_the_deadline_allows() {
     let world = World::new().await;

@@ -1,0 +1,73 @@
+//! The bounds of the settings that are numbers, times or names.
+
+use std::time::Duration;
+
+use super::error::BuildError;
+use super::settings::Settings;
+
+/// A setting, whether it is out of bounds, and what they are.
+type Rule = (&'static str, bool, &'static str);
+
+const MINUTE: Duration = Duration::from_secs(60);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+/// No time that is kept is longer, so that none can overflow where times are added.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Checks every number; the first that is out of bounds is reported.
+pub(super) fn check_bounds(settings: &Settings) -> Result<(), BuildError> {
+    let rules = times(settings).into_iter().chain(numbers(settings));
+    let mut broken = rules.filter(|(_, is_broken, _)| *is_broken);
+    match broken.next() {
+        Some((setting, _, bound)) => Err(BuildError::new(
+            setting,
+            format_args!("it has to be {bound}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+#[rustfmt::skip]
+fn times(settings: &Settings) -> [Rule; 12] {
+    const TIMEOUT: &str = "more than zero and at most 60 s";
+    const AT_MOST_A_DAY: &str = "at most a day (86 400 s)";
+    let (opaque, keys) = (&settings.opaque, &settings.keys);
+    let is_no_timeout = |time: Duration| time.is_zero() || time > MINUTE;
+    [
+        ("fresh_for",          opaque.fresh > DAY,                       AT_MOST_A_DAY),
+        ("stale_if_error",     opaque.stale_if_error > FIVE_MINUTES,     "at most 300 s"),
+        ("negative_for",       opaque.negative > DAY,                    AT_MOST_A_DAY),
+        ("jwt_verdict_for",    settings.jwt_verdict > FIVE_MINUTES,      "at most 300 s"),
+        ("clock_skew",         settings.skew > MINUTE,                   "at most 60 s"),
+        ("timeout",            is_no_timeout(settings.timeout),          TIMEOUT),
+        ("connect_timeout",    is_no_timeout(settings.connect_timeout),  TIMEOUT),
+        ("keys_fresh_for",     keys.fresh > DAY,                         AT_MOST_A_DAY),
+        ("keys_refresh_ahead", keys.refresh_ahead >= keys.fresh,         "less than keys_fresh_for"),
+        ("keys_cooldown",      keys.cooldown.is_zero(),                  "more than zero"),
+        ("keys_cooldown",      keys.cooldown > DAY,                      AT_MOST_A_DAY),
+        ("keys_max_stale",     keys.max_stale > DAY,                     AT_MOST_A_DAY),
+    ]
+}
+
+#[rustfmt::skip]
+fn numbers(settings: &Settings) -> [Rule; 6] {
+    const SUBJECTS: &str = "one or more of `user_`, `org_`, `mch_`, `scim_`";
+    let budget = &settings.budget;
+    let has_no_name = settings.audience.iter().any(String::is_empty);
+    let are_subjects = are_subjects(&settings.api_key_subjects);
+    [
+        ("max_token_len",            settings.max_token_len == 0,    "at least 1"),
+        ("calls_per_second",         budget.total == 0,              "at least 1"),
+        ("unknown_calls_per_second", budget.unknown > budget.total,  "at most calls_per_second"),
+        ("calls_in_flight",          settings.in_flight == 0,        "at least 1"),
+        ("api_key_subjects",         !are_subjects,                  SUBJECTS),
+        ("audience",                 has_no_name,                    "a name"),
+    ]
+}
+
+fn are_subjects(prefixes: &[String]) -> bool {
+    const SUBJECTS: [&str; 4] = ["user_", "org_", "mch_", "scim_"];
+    !prefixes.is_empty()
+        && prefixes
+            .iter()
+            .all(|prefix| SUBJECTS.contains(&prefix.as_str()))
+}
