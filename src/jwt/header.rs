@@ -13,6 +13,9 @@ use super::checked::{Checked, Name, Names};
 /// RFC 7797 §7); the others bring a key of the sender's choice (RFC 8725 §3.10).
 const REFUSED: [&str; 8] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"];
 
+/// The longest `kid` that is looked up; Clerk's is an instance identifier of 31 bytes.
+const MAX_KID_LEN: usize = 256;
+
 /// What the header says of the token's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Typ {
@@ -67,7 +70,8 @@ impl Header {
     /// Reads a header, or nothing where it holds what is refused.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let HeaderRead { header, is_rs256 } = serde_json::from_slice(text).ok()?;
-        is_rs256.then_some(header)
+        let kid_len = header.kid.as_ref().map_or(0, |kid| kid.len());
+        (is_rs256 && kid_len <= MAX_KID_LEN).then_some(header)
     }
 }
 
@@ -225,5 +229,7 @@ mod tests {
                 assert!(parse(header).is_none(), "{name}");
             }
         }
+        assert!(parse(json!({"alg": "RS256", "kid": "k".repeat(257)})).is_none());
+        assert!(parse(json!({"alg": "RS256", "kid": "k".repeat(256)})).is_some());
     }
 }

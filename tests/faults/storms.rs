@@ -160,7 +160,8 @@ async fn rule_12_a_thousand_tokens_that_end_in_one_second_are_renewed_within_the
     println!(
         "1 000 verdicts of one second were renewed over {seconds} s, at most {busiest} calls in one"
     );
-    assert!(busiest <= 80 + 20 + 8, "{busiest}");
+    // Of the second, of the reserve, what may be owed, and a part of a call carried over.
+    assert!(busiest <= 80 + 20 + 8 + 1, "{busiest}");
     assert!(world.asked() - before <= seconds * 80 + 28);
     assert!(
         (1..=24).contains(&(seconds)),

@@ -59,7 +59,7 @@ async fn rule_10_distinct_bad_tokens_neither_grow_memory_nor_push_good_ones_out(
     for token in &good {
         service.verify(token).await.unwrap();
     }
-    let total = if is_full() { 1_000_000 } else { 20_000 };
+    let total = if is_full() { 10_000_000 } else { 20_000 };
     flood(&service, 0, total / 4).await;
     let warm = resident();
     flood(&service, total / 4, total).await;
