@@ -74,6 +74,7 @@ impl Core {
         self.jwt_under(case, store, keys.as_deref(), glance.now)
     }
 
+    /// Decides under these keys, or under newer ones where the token does not fit them.
     fn jwt_under(
         self: &Arc<Self>,
         case: Case<'_>,

@@ -5,22 +5,12 @@ use std::time::Duration;
 use clerk_machine_auth::testing::{ClerkEmulator, EmulatedMachine, Endpoint, Fault, IssuedToken};
 use clerk_machine_auth::{Authenticator, TokenType};
 
+use crate::dice::Dice;
+
 const SECOND: Duration = Duration::from_secs(1);
 /// The published bounds: fresh time with its jitter, and the stale window.
 const FRESH: u64 = 66;
 const STALE: u64 = 126;
-
-/// A small generator: the same seed gives the same sequence.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 /// What the oracle knows of one key.
 struct Known {
@@ -165,10 +155,7 @@ async fn rule_13_a_revoked_key_is_never_accepted_later_than_the_budget_in_any_sc
     };
     let mut checked = 0;
     for seed in 1..=seeds {
-        let (mut model, mut dice) = (
-            Model::new().await,
-            Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-        );
+        let (mut model, mut dice) = (Model::new().await, Dice::of(seed));
         model.issue("a");
         for _ in 0..steps {
             model.step(&mut dice).await;
@@ -188,7 +175,7 @@ async fn rule_10_policy_is_never_remembered() {
         .api_key(model.clerk.new_user_id())
         .scopes(["a"])
         .create();
-    let mut dice = Dice(7);
+    let mut dice = Dice::of(7);
     for _ in 0..200 {
         let accepts = TokenTypes::roll(&mut dice);
         let service = model.clerk.authenticator_builder(&model.me);

@@ -16,7 +16,7 @@ impl World {
         self.builder().any_sender().build().unwrap()
     }
 
-    fn long_jwt(&self) -> String {
+    pub(crate) fn long_jwt(&self) -> String {
         let token = self.clerk.m2m_jwt(&self.caller).lifetime(MINUTE * 6_000);
         token.create().token().to_owned()
     }

@@ -17,13 +17,9 @@ pub(crate) async fn settle(service: &clerk_machine_auth::Authenticator) {
 async fn rule_7_keys_are_renewed_behind_the_back_of_requests() {
     let world = World::new().await;
     let service = world.builder().any_sender().build().unwrap();
-    let token = world
-        .clerk
-        .m2m_jwt(&world.caller)
-        .lifetime(MINUTE * 600)
-        .create();
+    let token = world.long_jwt();
     for _ in 0..240 {
-        assert_eq!(status(&service, token.token()).await, 200);
+        assert_eq!(status(&service, &token).await, 200);
         settle(&service).await;
         world.pass(MINUTE / 4);
     }
@@ -52,12 +48,8 @@ async fn rule_7_unchanged_keys_are_not_sent_again() {
 async fn rule_7_keys_stay_in_use_for_an_hour_while_they_cannot_be_renewed() {
     let world = World::new().await;
     let service = world.builder().any_sender().build().unwrap();
-    let token = world
-        .clerk
-        .m2m_jwt(&world.caller)
-        .lifetime(MINUTE * 600)
-        .create();
-    assert_eq!(status(&service, token.token()).await, 200);
+    let token = world.long_jwt();
+    assert_eq!(status(&service, &token).await, 200);
     for broken in [
         Fault::status(500),
         Fault::status(200).body("{}"),
@@ -67,14 +59,14 @@ async fn rule_7_keys_stay_in_use_for_an_hour_while_they_cannot_be_renewed() {
         world.clerk.clear_faults();
         world.clerk.fault(Endpoint::GetJwks, broken).always();
         world.pass(MINUTE * 14);
-        assert_eq!(status(&service, token.token()).await, 200);
+        assert_eq!(status(&service, &token).await, 200);
     }
     world.pass(MINUTE * 5);
-    let error = service.verify(token.token()).await.unwrap_err();
+    let error = service.verify(&token).await.unwrap_err();
     assert_eq!((error.status().as_u16(), error.reason()), (503, "no_keys"));
     world.clerk.clear_faults();
     world.pass(MINUTE);
-    assert_eq!(status(&service, token.token()).await, 200);
+    assert_eq!(status(&service, &token).await, 200);
 }
 
 #[tokio::test]
@@ -103,18 +95,14 @@ async fn rule_7_a_rotation_with_overlap_is_not_noticed() {
 async fn rule_7_the_old_keys_die_when_the_public_set_drops_them() {
     let world = World::new().await;
     let service = world.builder().any_sender().build().unwrap();
-    let old = world
-        .clerk
-        .m2m_jwt(&world.caller)
-        .lifetime(MINUTE * 600)
-        .create();
-    assert_eq!(status(&service, old.token()).await, 200);
+    let old = world.long_jwt();
+    assert_eq!(status(&service, &old).await, 200);
     world
         .clerk
         .rotate_keys(KeyRotation::NewKid { keep_old: false });
     world.pass(SECOND * 331);
     assert_eq!(
-        status(&service, old.token()).await,
+        status(&service, &old).await,
         401,
         "330 s is the published bound"
     );

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // a helper that fails is a test that fails
 
 mod credentials;
+#[path = "../support/dice.rs"]
+mod dice;
 mod flights;
 mod gate;
 mod key_changes;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clerk_machine_auth::Authenticator;
 use clerk_machine_auth::testing::{Endpoint, Fault, IssuedToken};
 
+use crate::dice::Dice;
 use crate::keys::settle;
 use crate::world::{World, status};
 
@@ -18,18 +19,6 @@ const PROBE: u64 = 500;
 const PAUSE: u64 = 30_000;
 /// Longer outages end the keys too, which is another rule's matter.
 const LONGEST_OUTAGE: u64 = 1_500_000;
-
-/// A small generator: the same seed gives the same sequence.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 /// What the oracle knows of a token.
 struct Known {
@@ -236,7 +225,7 @@ async fn rule_13_no_schedule_stretches_the_revocation_budget_or_loses_a_good_tok
     };
     let (mut uses, mut latest) = (0, 0);
     for seed in 1..=seeds {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut dice = Dice::of(seed);
         let mut model = Model::new().await;
         for _ in 0..steps {
             model.step(&mut dice).await;
