@@ -163,7 +163,7 @@ mod tests {
         ] {
             assert_eq!(scopes.contains(scope), expected, "{scope:?}");
         }
-        assert!(Scopes::from_iter([""]).is_empty());
+        assert!(Scopes::from_iter([""]).is_empty() && !scopes.is_empty());
     }
 
     #[test]

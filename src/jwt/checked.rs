@@ -182,14 +182,20 @@ mod tests {
     #[test]
     fn rule_6_duplicate_members_are_seen_among_few_and_among_many() {
         for count in [1, 2, FEW - 1, FEW, FEW + 1, 500] {
-            let members = |first: &str| {
-                let rest = (1..count).map(|n| format!(",\"some name {n}\":0"));
-                format!("{{\"{first}\":0{}}}", rest.collect::<String>())
+            let members = |first: &str, last: &str| {
+                let between = (1..count).map(|n| format!(",\"some name {n}\":0"));
+                let between = between.collect::<String>();
+                format!("{{\"{first}\":0{between},\"{last}\":0}}")
             };
-            assert!(is_legal(&members("some name 0")), "{count}");
+            let others = [("a", "b"), ("some", "some name")];
+            assert!(
+                others.iter().all(|(a, b)| is_legal(&members(a, b))),
+                "{count}"
+            );
+            assert!(!is_legal(&members("a", "a")), "{count}");
             if count > 1 {
-                assert!(!is_legal(&members(&format!("some name {}", count - 1))));
-                assert!(!is_legal(&members("some\\u0020name 1")), "{count}");
+                assert!(!is_legal(&members("some name 1", "a")), "{count}");
+                assert!(!is_legal(&members("a", "some\\u0020name 1")), "{count}");
             }
         }
     }
