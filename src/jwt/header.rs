@@ -163,6 +163,10 @@ mod tests {
         }
         assert!(Header::parse(b"{\"alg\":\"RS256\",\"a\":\"\xff\"}").is_none());
         assert!(Header::parse(br#"{"\u0061lg":"RS256"}"#).is_some());
+        assert!(
+            parse(json!({"alg": "RS256", "x": {"y": 1}})).is_some(),
+            "others are passed over"
+        );
     }
 
     #[test]

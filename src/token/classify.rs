@@ -77,6 +77,8 @@ mod tests {
         assert_eq!(shape("mt_0123456789"), Some(Shape::Opaque(TokenType::M2m)));
         assert_eq!(shape("ak_LC/57+x="), Some(Shape::Opaque(TokenType::ApiKey)));
         assert_eq!(shape("oat_0123456"), Some(Shape::Opaque(TokenType::OAuth)));
+        assert_eq!(shape("mt_01234"), Some(Shape::Opaque(TokenType::M2m)));
+        assert_eq!(shape("mt_0123"), None, "too short to be one");
     }
 
     #[test]

@@ -130,6 +130,8 @@ mod tests {
             both.and(TokenTypes::from_iter([TokenType::ApiKey])),
             TokenTypes::NONE
         );
+        let twice = TokenTypes::from_iter([TokenType::M2m, TokenType::M2m]);
+        assert!(twice.contains(TokenType::M2m), "named twice is named");
         assert_eq!(TokenTypes::all().iter().count(), 3);
         assert!(TokenTypes::NONE.is_empty() && !both.is_empty());
     }
