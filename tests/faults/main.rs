@@ -14,6 +14,7 @@ mod life;
 mod log;
 mod model;
 mod outage;
+mod registry;
 mod storms;
 mod table;
 mod world;
