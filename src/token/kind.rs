@@ -122,6 +122,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_are_read_as_they_are_written() {
+        let names = ["m2m_token", "api_key", "oauth_token"];
+        for (kind, name) in TokenTypes::all().iter().zip(names) {
+            assert_eq!((kind.as_str(), kind.to_string().as_str()), (name, name));
+            assert_eq!(name.parse(), Ok(kind));
+        }
+        assert!("session_token".parse::<TokenType>().is_err());
+    }
+
+    #[test]
     fn rule_4_a_set_holds_what_was_put_in() {
         let both = TokenTypes::from_iter([TokenType::M2m, TokenType::OAuth]);
         assert!(both.contains(TokenType::M2m) && both.contains(TokenType::OAuth));
