@@ -5,6 +5,7 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::tasks::{NoRuntime, Tasks};
@@ -47,11 +48,46 @@ where
     {
         // Before the lock: a future that cannot be spawned is dropped, and with it a `Place`.
         let runtime = Tasks::runtime()?;
-        let mut under_way = lock(&self.under_way);
+        let under_way = lock(&self.under_way);
         if let Some(landing) = under_way.get(&key) {
             return Ok(Waiter::joined(landing));
         }
-        let work = work();
+        Ok(self.begin(under_way, key, (tasks, &runtime), work()))
+    }
+
+    /// Joins the flight for this key, or begins one if that is allowed.
+    ///
+    /// Nobody who was refused can have missed a flight that somebody else was allowed to begin.
+    pub(crate) fn join_if<F>(
+        &self,
+        key: K,
+        tasks: &Tasks,
+        may_begin: impl FnOnce() -> bool,
+        work: impl FnOnce() -> F,
+    ) -> Result<Option<Waiter<T>>, NoRuntime>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let runtime = Tasks::runtime()?;
+        let under_way = lock(&self.under_way);
+        if let Some(landing) = under_way.get(&key) {
+            return Ok(Some(Waiter::joined(landing)));
+        }
+        let begin = || self.begin(under_way, key, (tasks, &runtime), work());
+        Ok(may_begin().then(begin))
+    }
+
+    /// Begins a flight while the lock is held that showed there is none.
+    fn begin<F>(
+        &self,
+        mut under_way: MutexGuard<'_, HashMap<K, Landing<T>>>,
+        key: K,
+        (tasks, runtime): (&Tasks, &Handle),
+        work: F,
+    ) -> Waiter<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
         let (landed, landing) = watch::channel(None);
         let place = Place(Arc::clone(&self.under_way), key);
         let flight = async move {
@@ -63,20 +99,15 @@ where
         under_way.insert(key, landing.clone());
         // A runtime that is shutting down drops the flight at once, and `Place` needs the lock.
         drop(under_way);
-        tasks.spawn(&runtime, flight);
-        Ok(Waiter {
+        tasks.spawn(runtime, flight);
+        Waiter {
             landing,
             joined: false,
-        })
-    }
-
-    /// Joins the flight for this key if there is one.
-    pub(crate) fn under_way_for(&self, key: &K) -> Option<Waiter<T>> {
-        lock(&self.under_way).get(key).map(Waiter::joined)
+        }
     }
 
     #[cfg(test)]
-    fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         lock(&self.under_way).len()
     }
 }

@@ -92,7 +92,7 @@ impl PublishedKeys {
         let held = state.held.as_ref()?;
         if now >= held.ends.refresh_at && now >= state.next_try {
             // Whether it worked shows at a later look.
-            let _detached = self.begin(tasks);
+            let _detached = self.fetch_if(tasks, || true);
         }
         state.serves(held, now).then(|| take(held))
     }
@@ -102,14 +102,9 @@ impl PublishedKeys {
         now: Duration,
         tasks: &Tasks,
     ) -> Result<Waiter<()>, AuthError> {
-        if let Some(waiter) = self.fetches.under_way_for(&()) {
-            return Ok(waiter);
-        }
-        let pause = self.state.load().next_try.saturating_sub(now);
-        if !pause.is_zero() {
-            return Err(AuthError::retry_after(Reason::NoKeys, pause));
-        }
-        self.begin(tasks)
+        let pause = || self.state.load().next_try.saturating_sub(now);
+        let fetch = self.fetch_if(tasks, || pause().is_zero())?;
+        fetch.ok_or_else(|| AuthError::retry_after(Reason::NoKeys, pause()))
     }
 
     pub(super) fn newer(self: &Arc<Self>, seen: Generation, now: Duration, tasks: &Tasks) -> Newer {
@@ -123,33 +118,32 @@ impl PublishedKeys {
     }
 
     fn refetch(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Option<Waiter<()>> {
-        if let Some(waiter) = self.fetches.under_way_for(&()) {
-            return Some(waiter);
-        }
-        if self.takes_refetch(now) {
-            return self.begin(tasks).ok();
-        }
-        // Whoever took it may have begun meanwhile.
-        self.fetches.under_way_for(&())
+        self.fetch_if(tasks, || self.takes_refetch(now))
+            .ok()
+            .flatten()
     }
 
-    /// Lets one caller through for each cooldown.
+    /// Lets one caller through for each cooldown; asked while no fetch can begin or end.
     fn takes_refetch(&self, now: Duration) -> bool {
-        let due = self.next_refetch.load(Ordering::Relaxed);
-        let next = millis(now.saturating_add(self.windows.cooldown));
-        millis(now) >= due
-            && self
-                .next_refetch
-                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+        let is_due = millis(now) >= self.next_refetch.load(Ordering::Relaxed);
+        if is_due {
+            let next = millis(now.saturating_add(self.windows.cooldown));
+            self.next_refetch.store(next, Ordering::Relaxed);
+        }
+        is_due
     }
 
-    fn begin(self: &Arc<Self>, tasks: &Tasks) -> Result<Waiter<()>, AuthError> {
+    /// Joins the fetch that is under way, or begins one if that is allowed.
+    fn fetch_if(
+        self: &Arc<Self>,
+        tasks: &Tasks,
+        may_begin: impl FnOnce() -> bool,
+    ) -> Result<Option<Waiter<()>>, AuthError> {
         let keys = Arc::clone(self);
         let span = tracing::debug_span!("fetch_keys");
         let fetch = || async move { keys.renew().await }.instrument(span);
         self.fetches
-            .join((), tasks, fetch)
+            .join_if((), tasks, may_begin, fetch)
             .map_err(|_| Reason::NoRuntime.into())
     }
 
@@ -224,14 +218,14 @@ mod tests {
     }
 
     /// Keys that nobody can renew now: a token that did not fit has just caused a fetch.
-    fn landed(generation: Generation) -> Arc<PublishedKeys> {
+    fn landed(generation: Generation, port: u16) -> Arc<PublishedKeys> {
         let retry = RetryPolicy {
             deadline: HOUR,
             retries: 0,
             pause: HOUR,
             wait_for_rate_limit: false,
         };
-        let url = "http://127.0.0.1:9".parse().unwrap();
+        let url = format!("http://127.0.0.1:{port}").parse().unwrap();
         let source = KeySource::new(Transport::new(HOUR).unwrap(), url, None, retry);
         let windows = KeyWindows {
             fresh: HOUR,
@@ -258,9 +252,36 @@ mod tests {
 
     #[test]
     fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
-        let (keys, tasks) = (landed(2), Tasks::new());
+        let (keys, tasks) = (landed(2, 9), Tasks::new());
         let newer = |seen| keys.newer(seen, Duration::ZERO, &tasks);
         assert!(matches!(newer(1), Newer::Here(keys) if keys.generation == 2));
         assert!(matches!(newer(2), Newer::No));
+    }
+
+    /// Eight tokens at once: one may fetch, and each of the others has to wait for that.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn rule_7_nobody_is_turned_away_while_another_begins_a_fetch() {
+        // It takes connections and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let keys = landed(1, silent.local_addr().unwrap().port());
+        for round in 1..=1_000_u32 {
+            let (now, tasks) = (HOUR * 2 * round, Tasks::new());
+            let here = tokio::runtime::Handle::current();
+            let start = std::sync::Barrier::new(8);
+            let waits = std::thread::scope(|scope| {
+                let ask = || {
+                    let _inside = here.enter();
+                    start.wait();
+                    matches!(keys.newer(1, now, &tasks), Newer::Coming(_))
+                };
+                let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+                asked.into_iter().all(|asked| asked.join().unwrap())
+            });
+            assert!(waits, "round {round}");
+            drop(tasks);
+            while keys.fetches.under_way() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }

@@ -67,7 +67,10 @@ impl KeyStore {
     ) -> Result<Newer, AuthError> {
         match (self, seen) {
             (Self::Pinned(_), _) => Ok(Newer::No),
-            (Self::Published(keys), None) => keys.first_fetch(now, tasks).map(Newer::Coming),
+            (Self::Published(keys), None) => match keys.current(now, tasks) {
+                Some(keys) => Ok(Newer::Here(keys)),
+                None => keys.first_fetch(now, tasks).map(Newer::Coming),
+            },
             (Self::Published(keys), Some(seen)) => Ok(keys.newer(seen.generation, now, tasks)),
         }
     }
