@@ -46,13 +46,9 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
-        // Before the lock: a future that cannot be spawned is dropped, and with it a `Place`.
-        let runtime = Tasks::runtime()?;
-        let under_way = lock(&self.under_way);
-        if let Some(landing) = under_way.get(&key) {
-            return Ok(Waiter::joined(landing));
-        }
-        Ok(self.begin(under_way, key, (tasks, &runtime), work()))
+        let joined = self.join_if(key, tasks, || true, work)?;
+        // Never missing: it was allowed to begin.
+        joined.ok_or(NoRuntime)
     }
 
     /// Joins the flight for this key, or begins one if that is allowed.
@@ -68,6 +64,7 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
+        // Before the lock: a future that cannot be spawned is dropped, and with it a `Place`.
         let runtime = Tasks::runtime()?;
         let under_way = lock(&self.under_way);
         if let Some(landing) = under_way.get(&key) {
