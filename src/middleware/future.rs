@@ -64,9 +64,20 @@ pin_project! {
     where
         S: Service<Request<A>>,
     {
-        waiting: Option<Waiting<S, A, R>>,
         #[pin]
-        decided: Option<Decided<S::Future, B>>,
+        state: State<S, A, B, R>,
+    }
+}
+
+pin_project! {
+    /// One after the other, in the same place: servers move and box this for every request.
+    #[project = StateProjection]
+    enum State<S, A, B, R>
+    where
+        S: Service<Request<A>>,
+    {
+        Waiting { waiting: Option<Waiting<S, A, R>> },
+        Decided { #[pin] decided: Decided<S::Future, B> },
     }
 }
 
@@ -84,15 +95,14 @@ where
 {
     pub(super) const fn decided(decided: Decided<S::Future, B>) -> Self {
         Self {
-            waiting: None,
-            decided: Some(decided),
+            state: State::Decided { decided },
         }
     }
 
     pub(super) const fn waiting(waiting: Waiting<S, A, R>) -> Self {
+        let waiting = Some(waiting);
         Self {
-            waiting: Some(waiting),
-            decided: None,
+            state: State::Waiting { waiting },
         }
     }
 }
@@ -105,23 +115,25 @@ where
     type Output = Result<Response<B>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(waiting) = this.waiting {
-            let verdict = ready!(waiting.verdict.as_mut().poll(cx));
+        let mut state = self.project().state;
+        if let StateProjection::Waiting { waiting } = state.as_mut().project()
+            && let Some(asked) = waiting
+        {
+            let verdict = ready!(asked.verdict.as_mut().poll(cx));
             if let Some(Waiting {
                 request,
                 mut inner,
                 gate,
                 ..
-            }) = this.waiting.take()
+            }) = waiting.take()
             {
-                this.decided
-                    .set(Some(gate.settle(verdict, request, &mut inner)));
+                let decided = gate.settle(verdict, request, &mut inner);
+                state.set(State::Decided { decided });
             }
         }
-        match this.decided.as_pin_mut() {
-            Some(decided) => decided.poll(cx),
-            None => Poll::Pending,
+        match state.project() {
+            StateProjection::Decided { decided } => decided.poll(cx),
+            StateProjection::Waiting { .. } => Poll::Pending,
         }
     }
 }
@@ -141,7 +153,41 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
-            .field("waiting", &self.waiting.is_some())
+            .field("waiting", &matches!(self.state, State::Waiting { .. }))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use std::future::Ready;
+
+    type Answer<const N: usize> = Ready<Result<Response<[u8; N]>, Infallible>>;
+
+    #[derive(Clone)]
+    struct Answers<const N: usize>;
+
+    impl<const N: usize> Service<Request<()>> for Answers<N> {
+        type Response = Response<[u8; N]>;
+        type Error = Infallible;
+        type Future = Answer<N>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<()>) -> Answer<N> {
+            std::future::ready(Ok(Response::new([0; N])))
+        }
+    }
+
+    #[test]
+    fn the_future_of_the_inner_service_takes_the_place_of_the_request() {
+        type Wrapped<const N: usize> = ResponseFuture<Answers<N>, (), [u8; N], ()>;
+        let word = size_of::<usize>();
+        assert!(size_of::<Wrapped<1_000>>() <= size_of::<Answer<1_000>>() + 2 * word);
+        assert!(size_of::<Wrapped<0>>() <= size_of::<Waiting<Answers<0>, (), ()>>() + 2 * word);
     }
 }
