@@ -87,6 +87,23 @@ impl Authenticator {
     /// Fails with [`MissingToken`](crate::AuthErrorKind::MissingToken) if the request carries no
     /// bearer token, with [`InvalidRequest`](crate::AuthErrorKind::InvalidRequest) if it does not
     /// carry exactly one well-formed token (RFC 6750 §2.1), and as [`verify`](Self::verify) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use clerk_machine_auth::{AuthErrorKind, Authenticator};
+    ///
+    /// let clerk = Authenticator::builder()
+    ///     .secret_key("sk_test_51d3f0b1c2e4a5968778695a4b3c2d1e0f")
+    ///     .machine_id("mch_2vYVtestTESTtestTESTtestTEST")
+    ///     .build()?;
+    /// let request = http::Request::get("/reports").body(())?;
+    /// let error = clerk.authenticate(&request).await.unwrap_err();
+    /// assert_eq!(error.kind(), AuthErrorKind::MissingToken);
+    /// # Ok(()) }
+    /// ```
     pub async fn authenticate(
         &self,
         request: &impl RequestHeaders,

@@ -128,4 +128,25 @@ mod tests {
         assert_ne!(name, hasher.key(Domain::ApiKey, b"mt_a"));
         assert_ne!(name, KeyHasher::new().unwrap().key(Domain::M2m, b"mt_a"));
     }
+
+    #[test]
+    fn rule_10_domains_and_lengths_never_run_into_each_other() {
+        let hasher = KeyHasher::new().unwrap();
+        let domains = [
+            Domain::Jwt,
+            Domain::M2m,
+            Domain::ApiKey,
+            Domain::OAuth,
+            Domain::Machine,
+        ];
+        // Lengths whose bits would meet those of a domain if they were not kept apart.
+        for length in [0, 1, 2, 5, 256, 1_024, 1_280, 8_192] {
+            let text = vec![0; length];
+            for (n, one) in domains.iter().enumerate() {
+                for other in domains.iter().skip(n + 1) {
+                    assert_ne!(hasher.key(*one, &text), hasher.key(*other, &text));
+                }
+            }
+        }
+    }
 }

@@ -130,10 +130,13 @@ mod tests {
         let (a, _) = keys();
         let marks = Marks::default();
         let before = marks.now();
-        for n in 0..=MAX_MARKS {
+        for n in 0..MAX_MARKS {
             marks.forget_name(&n.to_string());
         }
-        assert!(marks.set.load().names.len() <= MAX_MARKS);
+        assert_eq!(marks.set.load().names.len(), MAX_MARKS);
+        assert!(marks.keeps(before, &a, || ["untouched", ""]));
+        marks.forget_name("one more");
+        assert!(marks.set.load().names.is_empty());
         assert!(!marks.keeps(before, &a, || ["untouched", ""]));
     }
 }

@@ -3,6 +3,7 @@
 
 mod accepted;
 mod forgotten;
+mod headers;
 mod key_sources;
 mod own_secret;
 mod receiver;

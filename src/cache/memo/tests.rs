@@ -39,7 +39,7 @@ impl Bench {
         let windows = Windows {
             fresh: second * 60,
             renewed: true,
-            jitter: 0.1,
+            jitter: 0.0,
             stale_if_error: second * 60,
             negative: second * 10,
         };
@@ -85,15 +85,28 @@ impl Bench {
 async fn rule_10_an_answer_is_fresh_then_due_then_stale_then_over() {
     let bench = Bench::new();
     bench.ask(Why::Unknown, Outcome::Good(7)).await;
-    assert!(matches!(bench.at(42), Found::Fresh(7)));
-    assert!(matches!(bench.at(53), Found::Due(7)));
+    assert!(matches!(bench.at(47), Found::Fresh(7)));
+    assert!(matches!(bench.at(48), Found::Due(7)));
     assert!(
-        matches!(bench.at(53), Found::Fresh(7)),
+        matches!(bench.at(52), Found::Fresh(7)),
         "one refresh at a time"
     );
-    assert!(matches!(bench.at(67), Found::Stale(7)));
-    assert!(matches!(bench.at(113), Found::Stale(7)));
-    assert!(matches!(bench.at(127), Found::Nothing));
+    assert!(matches!(bench.at(53), Found::Due(7)), "the pause is over");
+    assert!(matches!(bench.at(59), Found::Due(7)));
+    assert!(matches!(bench.at(60), Found::Stale(7)));
+    assert!(matches!(bench.at(119), Found::Stale(7)));
+    assert!(matches!(bench.at(120), Found::Nothing));
+}
+
+#[tokio::test]
+async fn rule_10_the_quick_look_finds_only_what_needs_nothing() {
+    let bench = Bench::new();
+    let recall = |seconds| bench.memo.recall(&bench.key, Duration::from_secs(seconds));
+    assert_eq!(recall(0), None);
+    bench.ask(Why::Unknown, Outcome::Good(7)).await;
+    assert_eq!((recall(47), recall(48)), (Some(7), None));
+    bench.marks.forget_name("mch_1");
+    assert_eq!(recall(0), None);
 }
 
 #[tokio::test]
