@@ -1,5 +1,7 @@
 //! Rules 3, 4 and 8: every type and form is accepted with its facts, and only where it is wanted.
 
+use std::time::{Duration, Instant};
+
 use clerk_machine_auth::testing::Endpoint;
 use clerk_machine_auth::{MachineAuth, TokenFormat, TokenType};
 use serde_json::{Value, json};
@@ -131,7 +133,7 @@ async fn rule_10_a_known_token_is_not_asked_about_again() {
 async fn rule_10_expiry_is_looked_at_for_every_request() {
     let world = World::new().await;
     let auth = world.builder().build().unwrap();
-    let minute = std::time::Duration::from_secs(60);
+    let minute = Duration::from_secs(60);
     let jwt = world
         .clerk
         .m2m_jwt(&world.caller)
@@ -151,4 +153,30 @@ async fn rule_10_expiry_is_looked_at_for_every_request() {
         assert_eq!(reason(&auth, token).await, "expired");
     }
     assert_eq!(world.calls(Endpoint::Any), before, "both were remembered");
+}
+
+/// The counts follow after a moment: moka keeps them up behind the requests' backs.
+#[tokio::test]
+async fn health_counts_what_is_remembered() {
+    let world = World::new().await;
+    let auth = world.builder().build().unwrap();
+    let good = [
+        world.jwt(&world.caller),
+        world.opaque(&world.caller),
+        world.opaque(&world.caller),
+    ];
+    let counted = || {
+        let health = auth.health();
+        (health.remembered_good, health.remembered_bad)
+    };
+    assert_eq!(counted(), (0, 0));
+    let end = Instant::now() + Duration::from_secs(20);
+    while counted() != (3, 1) {
+        assert!(Instant::now() < end, "{:?}", counted());
+        for token in &good {
+            assert_eq!(reason(&auth, token).await, "ok");
+        }
+        assert_eq!(reason(&auth, "ak_made_up").await, "unknown_token");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -107,6 +107,25 @@ async fn rule_4_a_route_that_accepts_less_asks_nobody_about_the_rest() {
 }
 
 #[tokio::test]
+async fn rule_4_what_another_route_remembers_is_held_against_the_types_of_this_one() {
+    let world = World::new().await;
+    let every = world.app(world.layer());
+    let tokens = [world.jwt(), world.opaque(), world.api_key(&[])];
+    for token in &tokens {
+        assert_eq!(status(&every, bearer(token)).await, 200);
+    }
+    let before = (world.clerk.calls(Endpoint::Any), world.entries());
+    let app = world.app(world.layer().accept([TokenType::OAuth]));
+    for token in &tokens {
+        assert_eq!(status(&app, bearer(token)).await, 401);
+    }
+    assert_eq!(
+        (world.clerk.calls(Endpoint::Any), world.entries()),
+        (before.0, 0)
+    );
+}
+
+#[tokio::test]
 async fn rule_17_options_is_protected_unless_it_is_a_preflight_that_was_allowed() {
     let world = World::new().await;
     let preflight = [
