@@ -71,6 +71,15 @@ async fn rule_7_a_token_that_joined_a_fetch_which_asked_too_early_asks_again() {
     assert_eq!(world.fetched(), 3);
 }
 
+/// Keys that were fetched for this very token are as new as can be.
+#[tokio::test]
+async fn rule_7_an_unknown_kid_at_the_first_fetch_asks_once() {
+    let world = World::new().await;
+    let service = world.by_keys();
+    assert_eq!(status(&service, &world.stranger("ins_other")).await, 401);
+    assert_eq!(world.fetched(), 1);
+}
+
 #[tokio::test]
 async fn rule_7_the_second_rotation_within_a_cooldown_waits_for_its_end() {
     let world = World::new().await;

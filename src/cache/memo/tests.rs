@@ -193,3 +193,26 @@ fn rule_19_debug_shows_no_entry() {
         .remember(bench.key, bench.memo.epoch(), Duration::ZERO, 424_242);
     assert!(!format!("{:?}", bench.memo).contains("424242"));
 }
+
+/// Asks about what is stale, and has no answer when the clock stands at `end`.
+async fn in_vain_until(end: u64) -> Result<u32, AuthError> {
+    let bench = Bench::new();
+    bench.ask(Why::Unknown, Outcome::Good(7)).await;
+    assert!(matches!(bench.at(119), Found::Stale(7)));
+    let clock = Arc::clone(&bench.clock);
+    let question = |why| async move {
+        assert_eq!(why, Why::Renewal);
+        clock.0.store(end, Ordering::SeqCst);
+        Outcome::Unavailable(Reason::Upstream.into())
+    };
+    let now = Duration::from_secs(119);
+    let told = bench.memo.tell(bench.key, now, &bench.tasks, question);
+    told.into_result().await
+}
+
+#[tokio::test]
+async fn rule_13_what_ended_while_clerk_was_asked_is_not_used() {
+    assert_eq!(in_vain_until(119).await.unwrap(), 7);
+    let error = in_vain_until(120).await.unwrap_err();
+    assert_eq!(error.cause(), Reason::Upstream);
+}
