@@ -141,8 +141,9 @@ async fn rule_12_a_thousand_tokens_that_end_in_one_second_are_renewed_within_the
         let answers = join_all(keys.iter().map(|key| status(&service, key))).await;
         assert!(answers.iter().all(|answer| *answer == 200));
     }
-    // The first verdicts are renewed after 43.2 s.
-    world.pass(SECOND * 43);
+    // The first verdicts are due after 43.2 s: from now on more are due than the budget carries, so
+    // no second leaves anything to the next.
+    world.pass(SECOND * 44);
     let junk: Vec<_> = (0..1_000).map(|n| format!("ak_junk_{n}")).collect();
     for junk in junk.chunks(100) {
         join_all(junk.iter().map(|token| status(&service, token))).await;
@@ -161,8 +162,8 @@ async fn rule_12_a_thousand_tokens_that_end_in_one_second_are_renewed_within_the
     println!(
         "1 000 verdicts of one second were renewed over {seconds} s, at most {busiest} calls in one"
     );
-    // What one second leaves the next may use; what all may use is held to the call.
-    assert!(busiest <= 80 + 40, "{busiest}");
+    // Of the second, of the reserve, what may be owed, and a part of a call carried over.
+    assert!(busiest <= 80 + 20 + 8 + 1, "{busiest}");
     assert!(world.asked() - before <= seconds * 80 + 28);
     assert!(
         (1..=24).contains(&(seconds)),
