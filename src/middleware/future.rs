@@ -163,25 +163,10 @@ mod tests {
     use super::*;
     use std::convert::Infallible;
     use std::future::Ready;
+    use tower::util::ServiceFn;
 
     type Answer<const N: usize> = Ready<Result<Response<[u8; N]>, Infallible>>;
-
-    #[derive(Clone)]
-    struct Answers<const N: usize>;
-
-    impl<const N: usize> Service<Request<()>> for Answers<N> {
-        type Response = Response<[u8; N]>;
-        type Error = Infallible;
-        type Future = Answer<N>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, _: Request<()>) -> Answer<N> {
-            std::future::ready(Ok(Response::new([0; N])))
-        }
-    }
+    type Answers<const N: usize> = ServiceFn<fn(Request<()>) -> Answer<N>>;
 
     #[test]
     fn the_future_of_the_inner_service_takes_the_place_of_the_request() {
