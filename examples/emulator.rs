@@ -1,7 +1,7 @@
 //! The emulator on its own, for services in any language:
 //!
 //! ```sh
-//! cargo run --example emulator --features testing -- --listen 127.0.0.1:4010
+//! cargo run --example emulator -- --listen 127.0.0.1:4010
 //! ```
 //!
 //! It prints `NAME=value` lines that a shell can source, then `listening on http://…`, and serves

@@ -1,8 +1,8 @@
 //! A command line for the machines of a Clerk instance, their scopes, secrets, tokens and keys.
 //!
 //! ```text
-//! cargo run --example machines --features testing -- list
-//! cargo run --example machines --features testing -- graph
+//! cargo run --example machines -- list
+//! cargo run --example machines -- graph
 //! ```
 //!
 //! Works on the instance of `CLERK_SECRET_KEY` (and `CLERK_API_URL`). Where that is not set, it

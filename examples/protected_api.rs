@@ -1,7 +1,7 @@
 //! A service that other services and keys call, protected by a `ClerkMachineAuth` layer:
 //!
 //! ```sh
-//! cargo run --example protected_api --features testing
+//! cargo run --example protected_api
 //! ```
 //!
 //! With no `CLERK_*` variable set it brings a Clerk of its own: an emulator with two machines, an

@@ -1,4 +1,4 @@
-//! How a team tests its own service offline: `cargo test --example test_your_service --features testing`
+//! How a team tests its own service offline: `cargo test --example test_your_service`
 
 use axum::Router;
 use axum::routing::get;

@@ -1,21 +1,9 @@
-//! Finds the public test vectors, which lie beside the repository.
+//! Reads the public test vectors under `tests/data/vectors`.
 
 use std::path::Path;
 
-/// Reads a file of `../shared/vectors`, or says that it is not there; in CI it has to be.
-pub(crate) fn read(name: &str) -> Option<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    match std::fs::read_to_string(folder.join(name)) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!is_ci, "{name}: {error}");
-            skipped(name);
-            None
-        }
-    }
-}
-
-fn skipped(name: &str) {
-    eprintln!("skipped: ../shared/vectors/{name} is not there");
+/// Returns the text of a file of vectors.
+pub(crate) fn read(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/vectors");
+    std::fs::read_to_string(folder.join(name)).unwrap()
 }

@@ -63,7 +63,7 @@ impl Row {
 }
 
 fn rows() -> Vec<Row> {
-    let lines = read("jws_vectors.jsonl").unwrap_or_default();
+    let lines = read("jws_vectors.jsonl");
     lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -81,10 +81,7 @@ fn rule_6_the_public_jws_vectors_are_decided_as_their_policy_says() {
         assert_eq!(row.has_good_signature(), expected, "{name}");
     }
     let accepted = rows.iter().filter(|row| row.has_good_signature()).count();
-    assert!(
-        rows.is_empty() || (rows.len(), accepted) == (476, 12),
-        "{accepted}"
-    );
+    assert_eq!((rows.len(), accepted), (476, 12));
 }
 
 #[test]

@@ -27,7 +27,7 @@ python_with() {
 
 # Starts the stand-alone emulator and takes over the variables that it prints.
 start_emulator() {
-  (cd "$root" && cargo build --quiet --example emulator --features testing)
+  (cd "$root" && cargo build --quiet --example emulator)
   local target=${CARGO_TARGET_DIR:-$root/target}
   "$target/debug/examples/emulator" --listen "${EMULATOR_LISTEN:-127.0.0.1:0}" >"$work/emulator.env" &
   emulator=$!
@@ -47,6 +47,6 @@ start_emulator() {
 # Holds everything that the emulator recorded against the OpenAPI document.
 check_traffic() {
   curl --silent --show-error --fail "$CLERK_API_URL/__emulator/requests" >"$work/traffic.json"
-  (cd "$root" && EMULATOR_TRAFFIC="$work/traffic.json" cargo test --quiet --features testing \
-    --test emulator traffic_recorded_elsewhere -- --ignored --nocapture)
+  (cd "$root" && EMULATOR_TRAFFIC="$work/traffic.json" cargo test --quiet --all-features \
+    --test it traffic_recorded_elsewhere -- --ignored --nocapture)
 }

@@ -1,0 +1,10 @@
+//! The authenticator against the emulator, over real HTTP: what is let in, and by whom it is asked.
+
+mod accepted;
+mod forgotten;
+mod headers;
+mod key_sources;
+mod own_secret;
+mod receiver;
+mod settings;
+mod world;

@@ -1,0 +1,89 @@
+//! Rules 5 and 8: the secrets of this service are never tokens, and a rotated one is taken up.
+
+use std::time::Duration;
+
+use clerk_machine_auth::testing::{Credential, Endpoint};
+use clerk_machine_auth::{MachineId, MachineSecret};
+
+use crate::authenticator::world::{World, reason};
+
+#[tokio::test]
+async fn rule_5_our_own_secrets_are_refused_without_a_call() {
+    let world = World::new().await;
+    let auth = world.builder().build().unwrap();
+    assert_eq!(reason(&auth, world.me.secret_key()).await, "own_secret");
+    assert_eq!(
+        reason(&auth, world.clerk.secret_key()).await,
+        "unknown_class"
+    );
+    assert_eq!(world.calls(Endpoint::Any), 0);
+}
+
+#[tokio::test]
+async fn rule_5_another_machines_secret_is_no_api_key() {
+    let world = World::new().await;
+    world
+        .clerk
+        .configure(|options| options.machine_secret_is_api_key = true);
+    let auth = world.builder().build().unwrap();
+    assert_eq!(
+        reason(&auth, world.caller.secret_key()).await,
+        "unknown_class"
+    );
+    let other = world
+        .clerk
+        .api_key(world.clerk.new_user_id())
+        .key_type("other")
+        .create();
+    assert_eq!(reason(&auth, other.token()).await, "unknown_class");
+}
+
+#[tokio::test]
+async fn rule_8_the_machine_secret_is_preferred_for_m2m() {
+    let world = World::new().await;
+    let auth = world.builder().build().unwrap();
+    assert_eq!(reason(&auth, &world.opaque(&world.caller)).await, "ok");
+    let asked = world.clerk.requests();
+    let asked = asked
+        .iter()
+        .find(|request| request.endpoint == Endpoint::VerifyM2mToken)
+        .unwrap();
+    assert!(
+        matches!(&asked.credential, Credential::MachineSecret { .. }),
+        "{:?}",
+        asked.credential
+    );
+}
+
+#[tokio::test]
+async fn rule_8_a_rotated_machine_secret_is_taken_up_within_the_request() {
+    let world = World::new().await;
+    let admin = world.builder().build().unwrap().admin().unwrap().clone();
+    let secret = MachineSecret::managed(admin, MachineId::new(world.me.id()).unwrap());
+    let auth = world.bare().machine_secret(secret).build().unwrap();
+    auth.warm_up().await.unwrap();
+    assert_eq!(reason(&auth, &world.opaque(&world.caller)).await, "ok");
+    world.clerk.rotate_machine_secret(&world.me, Duration::ZERO);
+    assert_eq!(reason(&auth, &world.opaque(&world.caller)).await, "ok");
+    assert_eq!(world.calls(Endpoint::GetMachineSecret), 2);
+}
+
+#[tokio::test]
+async fn rule_8_a_refused_secret_is_our_fault_and_mends_itself() {
+    let world = World::new().await;
+    let secret = world.clerk.add_secret_key();
+    let auth = world
+        .bare()
+        .secret_key(&secret)
+        .machine_id(world.me.id())
+        .build()
+        .unwrap();
+    let key = world.clerk.api_key(world.clerk.new_user_id()).create();
+    world.clerk.revoke_secret_key(&secret);
+    let error = auth.verify(key.token()).await.unwrap_err();
+    assert_eq!(
+        (error.status().as_u16(), error.reason()),
+        (503, "credentials")
+    );
+    assert!(auth.health().trouble.is_some());
+}

@@ -1,0 +1,17 @@
+//! The emulator over real HTTP: each operation, each documented error, each fault.
+//!
+//! Every test holds its traffic against Clerk's OpenAPI document when it ends.
+
+mod api_keys;
+mod contract;
+mod faults;
+mod harness;
+mod keys;
+mod lifecycle;
+mod log;
+mod m2m_tokens;
+mod m2m_verify;
+mod machine_access;
+mod machines;
+mod oauth;
+mod options;

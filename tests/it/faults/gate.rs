@@ -1,0 +1,153 @@
+//! Rules 12 and 13: pauses that Clerk asks for, the budget, calls in flight, probes that hang.
+
+use std::time::Duration;
+
+use clerk_machine_auth::BreakerState;
+use clerk_machine_auth::testing::{Endpoint, Fault};
+use futures_util::future::join_all;
+
+use crate::faults::keys::settle;
+use crate::faults::world::{SECOND, World, status};
+
+impl World {
+    fn always(&self, fault: Fault) {
+        self.clerk.clear_faults();
+        self.clerk.fault(Endpoint::VerifyApiKey, fault).always();
+    }
+}
+
+#[tokio::test]
+async fn rule_8_a_pause_that_clerk_asks_for_is_kept_up_to_half_a_minute() {
+    for (asked, kept) in [("2", 2), ("20", 20), ("86400", 30), ("soon", 1)] {
+        let world = World::new().await;
+        let service = world.service();
+        world.always(Fault::status(429).header("retry-after", asked));
+        assert_eq!(status(&service, &world.key()).await, 503);
+        world.clerk.clear_faults();
+        let error = service.verify(&world.key()).await.unwrap_err();
+        assert_eq!(error.retry_delay(), Some(SECOND * kept), "{asked}");
+        assert_eq!(service.health().breaker, BreakerState::Paused);
+        world.pass(SECOND * kept - Duration::from_millis(1));
+        assert_eq!(status(&service, &world.key()).await, 503, "{asked}");
+        assert_eq!(world.asked(), 1, "{asked}");
+        world.pass(Duration::from_millis(1));
+        assert_eq!(status(&service, &world.key()).await, 200, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn rule_12_over_budget_is_an_honest_503_and_known_tokens_have_their_own() {
+    let world = World::new().await;
+    let builder = world.builder().calls_per_second(15);
+    let builder = builder.unknown_calls_per_second(5).call_burst(5);
+    let service = builder.build().unwrap();
+    let known: Vec<_> = (0..5).map(|_| world.key()).collect();
+    for key in &known {
+        assert_eq!(status(&service, key).await, 200);
+    }
+    let error = service.verify(&world.key()).await.unwrap_err();
+    assert_eq!((error.status().as_u16(), error.reason()), (503, "overload"));
+    assert_eq!(
+        error.retry_delay(),
+        Some(SECOND / 5),
+        "one in a fifth of a second"
+    );
+    // Past the fresh time, with the part of the unknown used up again.
+    world.pass(SECOND * 67);
+    let junk: Vec<_> = (0..50).map(|n| format!("ak_junk_{n}")).collect();
+    join_all(junk.iter().map(|token| status(&service, token))).await;
+    let before = world.asked();
+    for key in &known {
+        assert_eq!(status(&service, key).await, 200);
+    }
+    assert_eq!(world.asked() - before, 5, "all were asked about again");
+    assert_eq!(service.health().saturations, 0);
+}
+
+#[tokio::test]
+async fn rule_12_a_saturated_lane_of_known_tokens_is_reported() {
+    let world = World::new().await;
+    let builder = world.builder().calls_per_second(2);
+    let builder = builder.unknown_calls_per_second(1).call_burst(100);
+    let service = builder.build().unwrap();
+    let known: Vec<_> = (0..100).map(|_| world.key()).collect();
+    for key in &known {
+        assert_eq!(status(&service, key).await, 200);
+    }
+    world.pass(SECOND * 67);
+    let junk: Vec<_> = (0..100).map(|n| format!("ak_junk_{n}")).collect();
+    join_all(junk.iter().map(|token| status(&service, token))).await;
+    for key in &known {
+        assert_eq!(
+            status(&service, key).await,
+            200,
+            "served past its fresh time"
+        );
+    }
+    assert!(service.health().saturations > 0);
+}
+
+#[tokio::test]
+async fn rule_12_no_more_calls_are_under_way_than_allowed() {
+    let world = World::new().await;
+    let service = world.builder().calls_in_flight(3).build().unwrap();
+    world.always(Fault::hang());
+    let keys: Vec<_> = (0..10).map(|_| world.key()).collect();
+    let answers = join_all(keys.iter().map(|key| status(&service, key))).await;
+    assert!(answers.iter().all(|answer| *answer == 503));
+    assert_eq!(
+        world.asked(),
+        3,
+        "the others wait for a place for half of their time"
+    );
+    world.clerk.clear_faults();
+    let answers = join_all(keys.iter().map(|key| status(&service, key))).await;
+    assert!(answers.iter().all(|answer| *answer == 200), "{answers:?}");
+}
+
+#[tokio::test]
+async fn rule_13_a_blackhole_costs_a_handful_of_timeouts_and_a_lost_probe_costs_nothing() {
+    let world = World::new().await;
+    let service = world.service();
+    world.always(Fault::hang());
+    for _ in 0..200 {
+        assert_eq!(status(&service, &world.key()).await, 503);
+    }
+    assert_eq!(world.asked(), 5, "the rest did not wait");
+    // A probe hangs; the next is sent half a second later all the same.
+    world.pass(SECOND / 2);
+    let (probing, key) = (service.clone(), world.key());
+    let probe = tokio::spawn(async move { status(&probing, &key).await });
+    while world.asked() < 6 {
+        tokio::time::sleep(SECOND / 1000).await;
+    }
+    world.clerk.clear_faults();
+    assert_eq!(status(&service, &world.key()).await, 503, "no probe is due");
+    world.pass(SECOND / 2);
+    assert_eq!(status(&service, &world.key()).await, 200);
+    assert_eq!(
+        status(&service, &world.key()).await,
+        200,
+        "all are let through"
+    );
+    assert_eq!(probe.await.unwrap(), 503);
+}
+
+#[tokio::test]
+async fn rule_13_a_probe_whose_caller_is_gone_still_counts() {
+    let world = World::new().await;
+    let service = world.service();
+    world.always(Fault::status(500));
+    for _ in 0..5 {
+        assert_eq!(status(&service, &world.key()).await, 503);
+    }
+    world.pass(SECOND / 2);
+    world.always(Fault::delay(SECOND / 20));
+    let gone = tokio::time::timeout(SECOND / 100, service.verify(&world.key()))
+        .await
+        .is_err();
+    assert!(gone, "the caller did not wait");
+    settle(&service).await;
+    assert_eq!(service.health().breaker, BreakerState::Closed);
+    assert_eq!(status(&service, &world.key()).await, 200);
+}

@@ -1,0 +1,15 @@
+//! What goes wrong between this service and Clerk, and what its callers see of it: rules 7 to 13.
+
+mod credentials;
+mod flights;
+mod gate;
+mod key_changes;
+mod keys;
+mod leaders;
+mod life;
+mod model;
+mod outage;
+mod registry;
+mod storms;
+mod table;
+mod world;

@@ -1,0 +1,7 @@
+//! The layers around a service that counts: what gets in, what it carries, what is answered.
+
+mod answers;
+mod extractors;
+mod options;
+mod readiness;
+mod world;

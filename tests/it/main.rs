@@ -1,0 +1,20 @@
+//! The whole crate over real HTTP against the embedded emulator. One program, since linking costs
+//! more than running.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    dead_code,
+    unreachable_pub
+)] // a helper that fails is a test that fails
+
+mod admin;
+mod attacks;
+mod authenticator;
+mod emulator;
+mod faults;
+mod layer;
+mod machine_secret;
+mod support;
+mod wire;
