@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::lock;
+use super::lock::lock;
 use crate::clock::{Clock, SystemClock};
 
 /// The time of a test, shared by every clone.

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 
-use super::http::Reply;
+use super::reply::Reply;
 
 /// A fault of Clerk, or of the network before it.
 ///
 /// A fault either replaces the operation ([`status`](Self::status), [`hang`](Self::hang), …), so
-/// that nothing changes on the server, or lets it happen and spoils the answer
+/// that nothing changes on the server, or lets it happen and damages the answer
 /// ([`altered`](Self::altered), [`truncated_body`](Self::truncated_body), …).
 #[derive(Clone)]
 pub struct Fault {
@@ -174,7 +174,7 @@ impl Fault {
     }
 
     /// Turns the real answer, if there is one, into what the client gets.
-    pub(super) fn spoil(&self, real: Option<Reply>) -> Reply {
+    pub(super) fn apply(&self, real: Option<Reply>) -> Reply {
         let own_body = real.is_none() || (self.status.is_some() && self.body.is_none());
         let mut reply = match real {
             Some(reply) if !own_body => reply,

@@ -1,4 +1,4 @@
-//! When faults strike: at which endpoint, how often, how long.
+//! When faults apply: to which endpoint, how often, for how long.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::TestClock;
 use super::endpoint::Endpoint;
 use super::fault::Fault;
-use super::lock;
+use super::lock::lock;
 use crate::clock::Clock as _;
 
 /// The faults that are to come, in the order in which they were planned.
@@ -39,8 +39,8 @@ impl Plan {
         }
     }
 
-    /// Whether the plan strikes this call; a call that it lets pass counts.
-    fn strikes(&mut self, endpoint: Endpoint) -> bool {
+    /// Returns `true` if the plan applies to this call; a call that it skips is counted.
+    fn applies_to(&mut self, endpoint: Endpoint) -> bool {
         if self.endpoint != endpoint && self.endpoint != Endpoint::Any {
             return false;
         }
@@ -56,13 +56,13 @@ impl Plan {
 }
 
 impl Faults {
-    /// The fault that strikes this call: the first one planned that fits.
-    pub(super) fn strike(&self, endpoint: Endpoint, now: Duration) -> Option<Fault> {
+    /// Returns the fault for this call: the first one planned that fits.
+    pub(super) fn next_fault(&self, endpoint: Endpoint, now: Duration) -> Option<Fault> {
         let mut plans = lock(&self.plans);
         plans.retain(|plan| !plan.over(now));
         let plan = plans
             .iter_mut()
-            .find_map(|plan| plan.strikes(endpoint).then_some(plan));
+            .find_map(|plan| plan.applies_to(endpoint).then_some(plan));
         plan.map(|plan| plan.fault.clone())
     }
 
@@ -71,7 +71,7 @@ impl Faults {
     }
 }
 
-/// A fault that waits to be told how often it strikes. Unless it is told, it never does.
+/// A fault that does not yet say how often it applies. Until it does, it never applies.
 #[derive(Debug)]
 #[must_use = "say `.once()`, `.times(n)`, `.for_duration(d)` or `.always()`"]
 pub struct FaultPlan<'a> {
@@ -104,23 +104,23 @@ impl<'a> FaultPlan<'a> {
         self
     }
 
-    /// Strikes the next call.
+    /// Applies to the next call.
     pub fn once(self) {
         self.times(1);
     }
 
-    /// Strikes the next `calls` calls.
+    /// Applies to the next `calls` calls.
     pub fn times(self, calls: u64) {
         self.install(Left::Calls(calls));
     }
 
-    /// Strikes every call from now on until the emulator's monotonic clock has moved this far.
+    /// Applies to every call from now on until the emulator's monotonic clock has moved this far.
     pub fn for_duration(self, duration: Duration) {
         let until = self.clock.monotonic().saturating_add(duration);
         self.install(Left::Until(until));
     }
 
-    /// Strikes every call until the faults are cleared.
+    /// Applies to every call until the faults are cleared.
     pub fn always(self) {
         self.install(Left::Always);
     }

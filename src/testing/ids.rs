@@ -1,8 +1,10 @@
-//! Random identifiers and secrets in the shapes that Clerk's own have.
+//! Random identifiers and secrets, and the patterns that Clerk demands of them.
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+use super::refusal::Refusal;
 
 const WORD: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -46,4 +48,36 @@ pub(super) fn trace_id() -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// `{prefix}_` and 27 word characters.
+pub(super) fn is_word_id(text: &str, prefixes: &[&str]) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    tail(text, prefixes, |tail| {
+        tail.len() == 27 && tail.bytes().all(word)
+    })
+}
+
+/// `{prefix}_` and 32 hexadecimal digits.
+pub(super) fn is_hex_id(text: &str, prefixes: &[&str]) -> bool {
+    tail(text, prefixes, |tail| {
+        tail.len() == 32 && tail.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+fn tail(text: &str, prefixes: &[&str], good: impl Fn(&str) -> bool) -> bool {
+    let mut tails = prefixes
+        .iter()
+        .filter_map(|prefix| text.strip_prefix(prefix)?.strip_prefix('_'));
+    tails.any(good)
+}
+
+/// Refuses an id in the path that cannot be one.
+pub(super) fn path_id<'a>(id: &'a str, name: &str, prefixes: &[&str]) -> Result<&'a str, Refusal> {
+    if is_hex_id(id, prefixes) {
+        return Ok(id);
+    }
+    Err(Refusal::bad_request(format!(
+        "Invalid 'url_parameter.{name}': Failed regex check"
+    )))
 }

@@ -66,43 +66,37 @@
 //! It is no place for real secrets: it keeps everything in memory, speaks plain HTTP and answers
 //! whoever reaches its port.
 
-mod authenticator;
-mod builder;
 mod clock;
 mod emulator;
 mod endpoint;
 mod fault;
 mod fault_plan;
-mod http;
 mod ids;
 mod jwt;
-mod mint;
+mod lock;
 mod options;
 mod record;
 mod refusal;
+mod reply;
+mod request;
+mod routes;
+mod seed;
 mod server;
+mod service;
 mod shared;
 mod state;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-pub use builder::EmulatorBuilder;
 pub use clock::TestClock;
-pub use emulator::ClerkEmulator;
+pub use emulator::{ClerkEmulator, EmulatorBuilder};
 pub use endpoint::Endpoint;
 pub use fault::Fault;
 pub use fault_plan::FaultPlan;
-pub use mint::{
+pub use options::{
+    EmulatorOptions, InactiveToken, JwtAtVerify, JwtCategory, NullExpiry, RateLimit, Unscoped,
+};
+pub use record::{Credential, RecordedRequest, RecordedResponse};
+pub use seed::{
     ApiKeyBuilder, EmulatedMachine, IssuedToken, JwtBuilder, M2mTokenBuilder, MachineBuilder,
     OAuthTokenBuilder,
 };
-pub use options::{
-    DeadToken, EmulatorOptions, JwtAtVerify, JwtCategory, NullExpiry, RateLimit, Unscoped,
-};
-pub use record::{Credential, RecordedRequest, RecordedResponse};
 pub use state::keys::KeyRotation;
-
-/// Locks even after a panic elsewhere: a failed test must not make the others fail.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -9,10 +9,10 @@ use std::time::Duration;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
-/// use clerk_machine_auth::testing::{ClerkEmulator, DeadToken};
+/// use clerk_machine_auth::testing::{ClerkEmulator, InactiveToken};
 ///
 /// let clerk = ClerkEmulator::builder()
-///     .configure(|options| options.revoked = DeadToken::Flagged)
+///     .configure(|options| options.revoked = InactiveToken::Flagged)
 ///     .start()
 ///     .await?;
 /// # drop(clerk); Ok(()) }
@@ -22,9 +22,9 @@ use std::time::Duration;
 pub struct EmulatorOptions {
     /// What verifying a **revoked** opaque token answers. The documents say it "will throw an
     /// error", yet the 200 body carries a `revoked` flag. Default: 404.
-    pub revoked: DeadToken,
+    pub revoked: InactiveToken,
     /// What verifying an **expired** opaque token answers. As for `revoked`. Default: 404.
-    pub expired: DeadToken,
+    pub expired: InactiveToken,
     /// What verifying an M2M token answers under the secret of a machine that the token may not
     /// reach. The rule is documented, its status is not. Default: 404.
     pub unscoped: Unscoped,
@@ -77,8 +77,8 @@ impl Default for EmulatorOptions {
     fn default() -> Self {
         let reserved = ["iss", "sub", "exp", "nbf", "iat", "jti"];
         Self {
-            revoked: DeadToken::NotFound,
-            expired: DeadToken::NotFound,
+            revoked: InactiveToken::NotFound,
+            expired: InactiveToken::NotFound,
             unscoped: Unscoped::NotFound,
             secret_for_token: true,
             null_expiry: NullExpiry::Never,
@@ -102,7 +102,7 @@ impl Default for EmulatorOptions {
 
 /// The answer about a token that was good once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeadToken {
+pub enum InactiveToken {
     /// 404, as for a token that never was.
     NotFound,
     /// 200 with the flag `revoked` or `expired` set.

@@ -11,8 +11,9 @@ use http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
-use super::http::{Call, Reply};
-use super::lock;
+use super::lock::lock;
+use super::reply::Reply;
+use super::request::Call;
 
 /// Whose secret a request carried; the secret itself is never kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::http::answer;
-use super::lock;
+use super::lock::lock;
+use super::service::answer;
 use super::shared::Shared;
 
 /// A server on one address.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::clock::TestClock;
 use super::fault_plan::Faults;
-use super::lock;
+use super::lock::lock;
 use super::record::Log;
 use super::state::State;
 use crate::clock::Clock as _;

@@ -54,7 +54,7 @@ impl Machines {
             sequence: self.next,
         };
         self.next += 1;
-        self.remember_secret(&machine.secret, &machine.id);
+        self.add_secret(&machine.secret, &machine.id);
         self.by_id.insert(machine.id.clone(), machine.clone());
         machine
     }
@@ -140,7 +140,7 @@ impl Machines {
         if let Some(entry) = self.by_secret.get_mut(&before) {
             entry.valid_until = Some(now.saturating_add(grace.saturating_mul(1000)));
         }
-        self.remember_secret(&secret, id);
+        self.add_secret(&secret, id);
         Ok(secret)
     }
 
@@ -154,7 +154,7 @@ impl Machines {
         Some((machine, entry.valid_until.is_none()))
     }
 
-    fn remember_secret(&mut self, secret: &str, id: &str) {
+    fn add_secret(&mut self, secret: &str, id: &str) {
         let entry = SecretEntry {
             machine: id.to_owned(),
             valid_until: None,

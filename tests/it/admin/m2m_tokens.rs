@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use clerk_machine_auth::admin::M2mTokenFormat;
-use clerk_machine_auth::testing::{Credential, DeadToken, Endpoint, NullExpiry};
+use clerk_machine_auth::testing::{Credential, Endpoint, InactiveToken, NullExpiry};
 use clerk_machine_auth::{AdminClient, AdminErrorKind, SecretKey};
 use serde_json::json;
 
@@ -204,7 +204,9 @@ async fn a_flagged_token_is_answered_but_not_active() {
         .m2m_token(&machine)
         .lifetime(TEN_MINUTES)
         .create();
-    world.clerk.configure(|o| o.expired = DeadToken::Flagged);
+    world
+        .clerk
+        .configure(|o| o.expired = InactiveToken::Flagged);
     world.clerk.clock().advance(TEN_MINUTES * 2);
     let verify = world.admin.m2m_tokens().verify(token.token()).send();
     let verified = verify.await.unwrap();

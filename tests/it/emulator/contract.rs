@@ -117,7 +117,7 @@ async fn every_operation_conforms() {
 
 /// Changes one recorded exchange and asserts that the validator now objects.
 #[track_caller]
-fn objects(requests: &[RecordedRequest], endpoint: Endpoint, spoil: impl FnOnce(&mut Exchange)) {
+fn objects(requests: &[RecordedRequest], endpoint: Endpoint, change: impl FnOnce(&mut Exchange)) {
     let contract = contract();
     let found = requests.iter().find(|request| request.endpoint == endpoint);
     let mut exchange = Exchange::recorded(found.unwrap()).unwrap();
@@ -125,7 +125,7 @@ fn objects(requests: &[RecordedRequest], endpoint: Endpoint, spoil: impl FnOnce(
         contract.violations(&exchange, Requests::All),
         Vec::<String>::new()
     );
-    spoil(&mut exchange);
+    change(&mut exchange);
     assert!(
         !contract.violations(&exchange, Requests::All).is_empty(),
         "{endpoint:?}"

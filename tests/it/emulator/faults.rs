@@ -1,4 +1,4 @@
-//! Each fault, and when it strikes.
+//! Each fault, and when it applies.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ async fn list(h: &Harness) -> reqwest::Result<u16> {
 }
 
 #[tokio::test]
-async fn a_status_strikes_so_many_times_and_only_its_endpoint() {
+async fn a_status_applies_so_many_times_and_to_its_endpoint_only() {
     let h = Harness::start().await;
     h.clerk
         .fault(MACHINES, Fault::status(503).header("retry-after", "7"))
@@ -80,7 +80,7 @@ async fn always_lasts_until_it_is_cleared_and_any_means_all() {
         assert_eq!(
             list(&h).await.unwrap(),
             429,
-            "the first one planned strikes"
+            "the first one planned applies"
         );
         assert_eq!(h.get("/nowhere").await.status, 429);
     }

@@ -39,7 +39,7 @@ async fn a_machine_secret_sees_only_what_may_reach_its_machine() {
 }
 
 #[tokio::test]
-async fn dead_and_unknown_tokens_are_404() {
+async fn inactive_and_unknown_tokens_are_404() {
     let h = Harness::start().await;
     let a = h.clerk.machine("a").create();
     let admin = h.clerk.secret_key();

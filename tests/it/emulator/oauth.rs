@@ -43,7 +43,7 @@ async fn an_opaque_token_is_verified() {
 }
 
 #[tokio::test]
-async fn a_dead_opaque_token_is_404() {
+async fn an_inactive_opaque_token_is_404() {
     let h = Harness::start().await;
     let user = h.clerk.new_user_id();
     let (one, two) = (

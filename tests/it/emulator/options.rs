@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clerk_machine_auth::testing::{
-    ClerkEmulator, DeadToken, EmulatorOptions, JwtAtVerify, JwtCategory, NullExpiry, RateLimit,
+    ClerkEmulator, EmulatorOptions, InactiveToken, JwtAtVerify, JwtCategory, NullExpiry, RateLimit,
     Unscoped,
 };
 use serde_json::{Value, json};
@@ -15,8 +15,9 @@ async fn with(change: impl FnOnce(&mut EmulatorOptions)) -> Harness {
 }
 
 #[tokio::test]
-async fn dead_tokens_may_be_flagged() {
-    let h = with(|o| (o.revoked, o.expired) = (DeadToken::Flagged, DeadToken::Flagged)).await;
+async fn inactive_tokens_may_be_flagged() {
+    let h =
+        with(|o| (o.revoked, o.expired) = (InactiveToken::Flagged, InactiveToken::Flagged)).await;
     let machine = h.clerk.machine("m").create();
     let user = h.clerk.new_user_id();
     let m2m = [

@@ -1,4 +1,4 @@
-//! `/machines`: create, list, read, change, delete.
+//! `/machines`: the machines, their secrets, and whom each may reach.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -6,16 +6,18 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::auth;
-use super::call::Call;
 use super::fields::{Dialect, Fields};
 use super::query::Query;
-use super::reply::Reply;
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::state::State;
 use crate::testing::state::machines::{MAX_SCOPES, Machine};
 
 const MAX_TTL: u64 = 315_360_000;
 const MAX_NAME: usize = 255;
+/// Eight hours, the longest grace that a secret may have.
+const MAX_GRACE: u64 = 28_800;
 
 pub(super) fn create(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
     auth::instance(state, call, now)?;
@@ -78,6 +80,55 @@ pub(super) fn delete(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     Ok(Reply::ok(
         &json!({ "object": "machine", "id": id, "deleted": true }),
     ))
+}
+
+pub(super) fn get_secret(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    auth::instance(state, call, now)?;
+    let secret = &state.machines.get(call.id(0))?.secret;
+    Ok(Reply::ok(
+        &json!({ "object": "machine_secret_key", "secret": secret }),
+    ))
+}
+
+pub(super) fn rotate_secret(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    auth::instance(state, call, now)?;
+    state.machines.get(call.id(0))?;
+    let mut fields = Fields::required(call, Dialect::Machines)?;
+    let grace = fields.whole("previous_token_ttl", 0, MAX_GRACE)?;
+    let grace = grace.ok_or_else(|| Dialect::Machines.missing("previous_token_ttl"))?;
+    fields.finish()?;
+    let secret = state.machines.rotate(call.id(0), grace, now)?;
+    Ok(Reply::ok(
+        &json!({ "object": "machine_secret_key", "secret": secret }),
+    ))
+}
+
+pub(super) fn create_scope(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    auth::instance(state, call, now)?;
+    state.machines.get(call.id(0))?;
+    let mut fields = Fields::of(call, Dialect::Machines)?;
+    let to = fields.required_text("to_machine_id")?;
+    fields.finish()?;
+    state.machines.grant(call.id(0), &to, now)?;
+    let body = json!({
+        "object": "machine_scope",
+        "from_machine_id": call.id(0),
+        "to_machine_id": to,
+        "created_at": now,
+    });
+    Ok(Reply::ok(&body))
+}
+
+pub(super) fn delete_scope(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    auth::instance(state, call, now)?;
+    state.machines.revoke_grant(call.id(0), call.id(1), now)?;
+    let body = json!({
+        "object": "machine_scope",
+        "from_machine_id": call.id(0),
+        "to_machine_id": call.id(1),
+        "deleted": true,
+    });
+    Ok(Reply::ok(&body))
 }
 
 fn checked_name(name: String) -> Result<String, Refusal> {

@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Call, Reply};
 use crate::testing::record::{RecordedRequest, RecordedResponse};
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::shared::Shared;
 
 const PATH: &str = "/__emulator/requests";
 
 /// The log, if this call asks for it and the options let it be served.
-pub(super) fn asked_for(shared: &Shared, call: &Call) -> Option<Reply> {
+pub(in crate::testing) fn asked_for(shared: &Shared, call: &Call) -> Option<Reply> {
     let asked = call.method == "GET" && call.path == PATH && shared.state().options.serve_log;
     let requests = asked.then(|| shared.log.requests())?;
     Some(Reply::ok(&requests.iter().map(render).collect()))

@@ -1,17 +1,17 @@
-//! `/api_keys`: create, list, read, change.
+//! `/api_keys`: create, list, read, change, revoke, delete, verify.
 
 use serde_json::{Value, json};
 
 use super::auth;
-use super::call::Call;
 use super::fields::{Dialect, Expiry, Fields};
 use super::query::Query;
-use super::reply::Reply;
-use super::shape;
+use crate::testing::ids;
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::state::State;
-use crate::testing::state::api_keys::ApiKeyDetail;
-use crate::testing::state::vault::Entry;
+use crate::testing::state::store::Entry;
+use crate::testing::state::tokens::ApiKeyDetail;
 
 /// Requests may name a `scim_` subject as well, but no answer of the document can show one.
 const SUBJECTS: &[&str] = &["user", "org", "mch"];
@@ -47,7 +47,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     admit(state, call, now)?;
     let query = Query::of(call, Dialect::Tokens);
     let subject = query.required("subject")?;
-    if !shape::word_id(subject, &["user", "org", "mch", "scim"]) {
+    if !ids::is_word_id(subject, &["user", "org", "mch", "scim"]) {
         return Err(Dialect::Tokens.invalid("subject", "Failed regex check"));
     }
     let invalid = query.flag("include_invalid")?;
@@ -61,7 +61,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     };
     let keys: Vec<_> = state
         .api_keys
-        .vault
+        .store
         .of_subject(subject)
         .filter(shown)
         .collect();
@@ -86,7 +86,7 @@ pub(super) fn update(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     let expires_at = expires_at(fields.expiry()?, now);
     fields.finish()?;
     move_key(state, &id, subject.as_deref())?;
-    let key = state.api_keys.vault.get_mut(&id).ok_or_else(unknown)?;
+    let key = state.api_keys.store.get_mut(&id).ok_or_else(unknown)?;
     key.detail.description = description.unwrap_or_else(|| key.detail.description.take());
     key.detail.claims = claims.unwrap_or_else(|| key.detail.claims.take());
     key.detail.scopes = scopes.unwrap_or_else(|| std::mem::take(&mut key.detail.scopes));
@@ -95,12 +95,71 @@ pub(super) fn update(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     Ok(Reply::ok(&render(key, now)))
 }
 
+pub(super) fn get_secret(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    admit(state, call, now)?;
+    Ok(Reply::ok(&json!({ "secret": find(state, call)?.secret })))
+}
+
+pub(super) fn delete(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    admit(state, call, now)?;
+    let id = find(state, call)?.id.clone();
+    state.api_keys.store.remove(&id);
+    Ok(Reply::ok(
+        &json!({ "object": "api_key", "id": id, "deleted": true }),
+    ))
+}
+
+pub(super) fn revoke(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    admit(state, call, now)?;
+    let id = find(state, call)?.id.clone();
+    let mut fields = Fields::required(call, Dialect::Tokens)?;
+    let reason = fields.nullable_text("revocation_reason")?.flatten();
+    fields.finish()?;
+    state.api_keys.store.revoke(&id, reason, now);
+    Ok(Reply::ok(&render(find(state, call)?, now)))
+}
+
+pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
+    admit(state, call, now)?;
+    let mut fields = Fields::required(call, Dialect::Tokens)?;
+    let secret = fields.required_text("secret")?;
+    fields.finish()?;
+    let Some(key) = state.api_keys.store.by_secret(&secret) else {
+        return machine_secret(state, &secret, now).ok_or_else(unknown);
+    };
+    state.refuse_inactive(key, now)?;
+    let id = key.id.clone();
+    state.api_keys.store.touch(&id, now);
+    let key = state.api_keys.store.get(&id).ok_or_else(unknown)?;
+    Ok(Reply::ok(&render(key, now)))
+}
+
+/// A machine's secret as an API key of that machine, if the options say that Clerk does so.
+fn machine_secret(state: &State, secret: &str, now: u64) -> Option<Reply> {
+    if !state.options.machine_secret_is_api_key {
+        return None;
+    }
+    let (machine, _) = state.machines.by_secret(secret, now)?;
+    let detail = ApiKeyDetail {
+        key_type: "machine_secret".to_owned(),
+        name: machine.name.clone(),
+        description: None,
+        claims: Value::Null,
+        scopes: Vec::new(),
+        created_by: None,
+    };
+    let mut key = Entry::new(ids::hex_id("ak"), String::new(), &machine.id, detail);
+    key.created_at = machine.created_at;
+    key.updated_at = machine.updated_at;
+    Some(Reply::ok(&render(&key, now)))
+}
+
 /// The document has no 409 here, so a name that the new subject has already is a bad request.
 fn move_key(state: &mut State, id: &str, subject: Option<&str>) -> Result<(), Refusal> {
     let Some(subject) = subject else {
         return Ok(());
     };
-    let key = state.api_keys.vault.get(id).ok_or_else(unknown)?;
+    let key = state.api_keys.store.get(id).ok_or_else(unknown)?;
     let blocks = state.options.revoked_name_blocks;
     if key.subject == subject {
         return Ok(());
@@ -108,12 +167,12 @@ fn move_key(state: &mut State, id: &str, subject: Option<&str>) -> Result<(), Re
     if state.api_keys.name_taken(subject, &key.detail.name, blocks) {
         return Err(Dialect::Tokens.invalid("subject", "has a key of this name"));
     }
-    state.api_keys.vault.move_to(id, subject);
+    state.api_keys.store.move_to(id, subject);
     Ok(())
 }
 
 /// Every call needs the instance secret, and the feature.
-pub(super) fn admit(state: &mut State, call: &Call, now: u64) -> Result<(), Refusal> {
+fn admit(state: &mut State, call: &Call, now: u64) -> Result<(), Refusal> {
     auth::instance(state, call, now)?;
     if state.options.api_keys_enabled {
         Ok(())
@@ -123,17 +182,17 @@ pub(super) fn admit(state: &mut State, call: &Call, now: u64) -> Result<(), Refu
 }
 
 /// The key that the path names; `api_key_…` is another spelling of `ak_…`.
-pub(super) fn find<'a>(state: &'a State, call: &Call) -> Result<&'a Entry<ApiKeyDetail>, Refusal> {
-    let id = shape::path_id(call.id(0), "apiKeyID", &["ak", "api_key"])?;
+fn find<'a>(state: &'a State, call: &Call) -> Result<&'a Entry<ApiKeyDetail>, Refusal> {
+    let id = ids::path_id(call.id(0), "apiKeyID", &["ak", "api_key"])?;
     let digits = id.rsplit('_').next().unwrap_or_default();
     state
         .api_keys
-        .vault
+        .store
         .get(&format!("ak_{digits}"))
         .ok_or_else(unknown)
 }
 
-pub(super) fn unknown() -> Refusal {
+fn unknown() -> Refusal {
     Refusal::not_found("API key")
 }
 
@@ -148,7 +207,7 @@ fn expires_at(expiry: Expiry, now: u64) -> Option<Option<u64>> {
 }
 
 fn checked_subject(subject: String) -> Result<String, Refusal> {
-    let good = shape::word_id(&subject, SUBJECTS);
+    let good = ids::is_word_id(&subject, SUBJECTS);
     good.then_some(subject)
         .ok_or_else(|| Dialect::Tokens.invalid("subject", "Failed regex check"))
 }
@@ -179,12 +238,12 @@ fn checked_description(description: Option<String>) -> Result<Option<String>, Re
 fn checked_creator(user: Option<String>) -> Result<Option<String>, Refusal> {
     let good = user
         .as_ref()
-        .is_none_or(|user| shape::word_id(user, &["user"]));
+        .is_none_or(|user| ids::is_word_id(user, &["user"]));
     good.then_some(user)
         .ok_or_else(|| Dialect::Tokens.invalid("created_by", "Failed regex check"))
 }
 
-pub(super) fn render(key: &Entry<ApiKeyDetail>, now: u64) -> Value {
+fn render(key: &Entry<ApiKeyDetail>, now: u64) -> Value {
     json!({
         "object": "api_key",
         "id": key.id,

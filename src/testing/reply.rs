@@ -4,20 +4,20 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
-use crate::testing::ids;
-use crate::testing::refusal::Refusal;
+use super::ids;
+use super::refusal::Refusal;
 
 /// Status, headers and body.
 #[derive(Debug, Clone)]
-pub(in crate::testing) struct Reply {
-    pub(in crate::testing) status: u16,
-    pub(in crate::testing) headers: HeaderMap,
-    pub(in crate::testing) body: Bytes,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
 }
 
 impl Reply {
     /// The `Content-Type` has no charset: with one, the JavaScript client does not read the JSON.
-    pub(in crate::testing) fn json(status: u16, body: &Value) -> Self {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
         let mut headers = HeaderMap::new();
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json);
@@ -28,11 +28,11 @@ impl Reply {
         }
     }
 
-    pub(in crate::testing) fn ok(body: &Value) -> Self {
+    pub(super) fn ok(body: &Value) -> Self {
         Self::json(200, body)
     }
 
-    pub(in crate::testing) fn empty(status: u16) -> Self {
+    pub(super) fn empty(status: u16) -> Self {
         Self {
             status,
             headers: HeaderMap::new(),
@@ -41,7 +41,7 @@ impl Reply {
     }
 
     /// Sets a header; one that is not fit for HTTP is left out.
-    pub(in crate::testing) fn with(mut self, name: header::HeaderName, value: &str) -> Self {
+    pub(super) fn with(mut self, name: header::HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
@@ -49,7 +49,7 @@ impl Reply {
     }
 
     /// Clerk's error body.
-    pub(in crate::testing) fn refusal(refusal: &Refusal) -> Self {
+    pub(super) fn refusal(refusal: &Refusal) -> Self {
         let trace = ids::trace_id();
         let mut error = Map::new();
         error.insert("message".to_owned(), json!(refusal.message));

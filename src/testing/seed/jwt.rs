@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{IssuedToken, expiry};
+use super::issued::{IssuedToken, expiry};
 use crate::testing::emulator::ClerkEmulator;
 use crate::testing::ids;
 use crate::testing::jwt::{self, Parts};
-use crate::testing::state::oauth::OAuthDetail;
-use crate::testing::state::vault::Entry;
+use crate::testing::state::store::Entry;
+use crate::testing::state::tokens::OAuthDetail;
 
 /// A JWT to be signed. It begins as Clerk would issue it; every claim and header member may be
 /// replaced or removed, so that a test can ask for each lie.
@@ -157,7 +157,7 @@ impl ClerkEmulator {
         let now = self.shared.now();
         let state = self.shared.state();
         let id = ids::hex_id("oat");
-        let expires_at = expiry(super::oauth::LIFETIME, now);
+        let expires_at = expiry(super::oauth_tokens::LIFETIME, now);
         let claims = json!({
             "jti": id,
             "iss": state.instance.issuer,

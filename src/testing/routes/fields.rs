@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::call::Call;
 use crate::testing::refusal::Refusal;
+use crate::testing::request::Call;
 
 /// Which family of endpoints is asked: they word the same mistake differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

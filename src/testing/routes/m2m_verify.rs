@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::auth::{self, Caller};
-use super::call::Call;
 use super::fields::{Dialect, Fields};
-use super::reply::Reply;
-use super::{m2m_tokens, shape};
+use super::m2m_tokens;
+use crate::testing::ids;
 use crate::testing::jwt;
-use crate::testing::options::{DeadToken, JwtAtVerify, Unscoped};
+use crate::testing::options::{InactiveToken, JwtAtVerify, Unscoped};
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::state::State;
 
 pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
@@ -18,12 +19,12 @@ pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     if jwt::is_jwt(&token) {
         return verify_jwt(state, &token, &caller, now);
     }
-    let entry = state.m2m.vault.by_secret(&token).ok_or_else(unknown)?;
-    state.refuse_dead(entry, now)?;
+    let entry = state.m2m.store.by_secret(&token).ok_or_else(unknown)?;
+    state.refuse_inactive(entry, now)?;
     enforce_scope(state, &caller, &entry.detail.scopes)?;
     let id = entry.id.clone();
-    state.m2m.vault.touch(&id, now);
-    let entry = state.m2m.vault.get(&id).ok_or_else(unknown)?;
+    state.m2m.store.touch(&id, now);
+    let entry = state.m2m.store.get(&id).ok_or_else(unknown)?;
     Ok(Reply::ok(&m2m_tokens::render(entry, now)))
 }
 
@@ -43,7 +44,7 @@ fn verify_jwt(state: &State, token: &str, caller: &Caller, now: u64) -> Result<R
         return Err(unknown());
     }
     let read = jwt::read_m2m(state, token).ok_or_else(unknown)?;
-    if !shape::hex_id(&read.id, &["mt"]) || !shape::word_id(&read.subject, &["mch"]) {
+    if !ids::is_hex_id(&read.id, &["mt"]) || !ids::is_word_id(&read.subject, &["mch"]) {
         return Err(unknown());
     }
     let claims = if read.claims.is_empty() {
@@ -59,7 +60,7 @@ fn verify_jwt(state: &State, token: &str, caller: &Caller, now: u64) -> Result<R
         read.expires_at,
         read.issued_at,
     );
-    if entry.expired(now) && state.options.expired == DeadToken::NotFound {
+    if entry.expired(now) && state.options.expired == InactiveToken::NotFound {
         return Err(unknown());
     }
     if state.options.jwt_at_verify == JwtAtVerify::AsOpaque {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{IssuedToken, expiry, seeded};
+use super::issued::{IssuedToken, expiry, seeded};
 use crate::testing::emulator::ClerkEmulator;
 use crate::testing::ids;
-use crate::testing::state::api_keys::ApiKeyDetail;
+use crate::testing::state::tokens::ApiKeyDetail;
 
 /// An API key to be created.
 #[derive(Debug)]

@@ -1,23 +1,11 @@
-//! Seeding without HTTP: machines, tokens and keys in one line each.
-
-mod api_key;
-mod jwt;
-mod m2m;
-mod machine;
-mod oauth;
+//! A token that was seeded, and its end.
 
 use std::fmt;
 use std::time::Duration;
 
-pub use api_key::ApiKeyBuilder;
-pub use jwt::JwtBuilder;
-pub use m2m::M2mTokenBuilder;
-pub use machine::{EmulatedMachine, MachineBuilder};
-pub use oauth::OAuthTokenBuilder;
-
-use super::emulator::ClerkEmulator;
-use super::ids;
-use super::refusal::Refusal;
+use crate::testing::emulator::ClerkEmulator;
+use crate::testing::ids;
+use crate::testing::refusal::Refusal;
 
 /// A token or key that the emulator issued. Its `Debug` hides the token.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,13 +64,13 @@ impl ClerkEmulator {
 }
 
 /// When a token of this lifetime, issued now, expires.
-fn expiry(lifetime: Duration, now: u64) -> u64 {
+pub(super) fn expiry(lifetime: Duration, now: u64) -> u64 {
     now.saturating_add(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What a factory does with a refusal: a test that seeds nonsense must not go on.
 #[track_caller]
 #[expect(clippy::panic, reason = "documented at each factory that may refuse")]
-fn seeded<T>(result: Result<T, Refusal>) -> T {
+pub(super) fn seeded<T>(result: Result<T, Refusal>) -> T {
     result.unwrap_or_else(|refusal| panic!("the emulator refuses: {}", refusal.long_message))
 }

@@ -2,9 +2,9 @@
 
 use url::form_urlencoded;
 
-use super::call::Call;
 use super::fields::{Dialect, whole};
 use crate::testing::refusal::Refusal;
+use crate::testing::request::Call;
 
 /// The decoded pairs of a query string.
 pub(super) struct Query {

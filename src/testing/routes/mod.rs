@@ -1,13 +1,25 @@
-//! From the endpoint to the operation.
+//! The operations of the emulated API: from the endpoint to the answer.
+
+mod api_keys;
+mod auth;
+mod export;
+mod fields;
+mod jwks;
+mod m2m_tokens;
+mod m2m_verify;
+mod machines;
+mod oauth_tokens;
+mod query;
 
 use http::header;
 
-use super::{
-    Call, Reply, api_key_use, api_keys, jwks, m2m_tokens, m2m_verify, machine_access, machines,
-    oauth,
-};
+pub(super) use auth::describe;
+pub(super) use export::asked_for as export;
+
 use crate::testing::endpoint::Endpoint;
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::shared::Shared;
 use crate::testing::state::State;
 
@@ -22,7 +34,7 @@ const VERSIONS: &[&str] = &[
 ];
 
 /// Does what was asked.
-pub(super) fn handle(shared: &Shared, call: &Call) -> Reply {
+pub(in crate::testing) fn handle(shared: &Shared, call: &Call) -> Reply {
     let now = shared.now();
     let mut state = shared.state();
     let done = check(call).and_then(|()| dispatch(&mut state, call, now));
@@ -54,10 +66,10 @@ fn dispatch(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> 
         Endpoint::GetMachine => machines::get(state, call, now),
         Endpoint::UpdateMachine => machines::update(state, call, now),
         Endpoint::DeleteMachine => machines::delete(state, call, now),
-        Endpoint::GetMachineSecret => machine_access::get_secret(state, call, now),
-        Endpoint::RotateMachineSecret => machine_access::rotate_secret(state, call, now),
-        Endpoint::CreateScope => machine_access::create_scope(state, call, now),
-        Endpoint::DeleteScope => machine_access::delete_scope(state, call, now),
+        Endpoint::GetMachineSecret => machines::get_secret(state, call, now),
+        Endpoint::RotateMachineSecret => machines::rotate_secret(state, call, now),
+        Endpoint::CreateScope => machines::create_scope(state, call, now),
+        Endpoint::DeleteScope => machines::delete_scope(state, call, now),
         Endpoint::CreateM2mToken => m2m_tokens::create(state, call, now),
         Endpoint::ListM2mTokens => m2m_tokens::list(state, call, now),
         Endpoint::RevokeM2mToken => m2m_tokens::revoke(state, call, now),
@@ -66,11 +78,11 @@ fn dispatch(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> 
         Endpoint::ListApiKeys => api_keys::list(state, call, now),
         Endpoint::GetApiKey => api_keys::get(state, call, now),
         Endpoint::UpdateApiKey => api_keys::update(state, call, now),
-        Endpoint::DeleteApiKey => api_key_use::delete(state, call, now),
-        Endpoint::GetApiKeySecret => api_key_use::get_secret(state, call, now),
-        Endpoint::RevokeApiKey => api_key_use::revoke(state, call, now),
-        Endpoint::VerifyApiKey => api_key_use::verify(state, call, now),
-        Endpoint::VerifyOAuthToken => oauth::verify(state, call, now),
+        Endpoint::DeleteApiKey => api_keys::delete(state, call, now),
+        Endpoint::GetApiKeySecret => api_keys::get_secret(state, call, now),
+        Endpoint::RevokeApiKey => api_keys::revoke(state, call, now),
+        Endpoint::VerifyApiKey => api_keys::verify(state, call, now),
+        Endpoint::VerifyOAuthToken => oauth_tokens::verify(state, call, now),
         Endpoint::Any | Endpoint::Unknown if call.route.allow.is_empty() => {
             Err(Refusal::not_found("Path"))
         }

@@ -46,14 +46,14 @@ impl<T> Entry<T> {
 }
 
 /// Credentials of one kind.
-pub(in crate::testing) struct Vault<T> {
+pub(in crate::testing) struct Store<T> {
     by_id: HashMap<Arc<str>, Entry<T>>,
     by_secret: HashMap<String, Arc<str>>,
     by_subject: HashMap<String, BTreeMap<u64, Arc<str>>>,
     next: u64,
 }
 
-impl<T> Default for Vault<T> {
+impl<T> Default for Store<T> {
     fn default() -> Self {
         Self {
             by_id: HashMap::new(),
@@ -64,7 +64,7 @@ impl<T> Default for Vault<T> {
     }
 }
 
-impl<T> Vault<T> {
+impl<T> Store<T> {
     pub(in crate::testing) fn insert(&mut self, mut entry: Entry<T>, now: u64) {
         entry.created_at = now;
         entry.updated_at = now;
@@ -101,7 +101,7 @@ impl<T> Vault<T> {
             return false;
         };
         self.by_secret.remove(&entry.secret);
-        self.forget_subject(&entry.subject, entry.sequence);
+        self.remove_from_subject(&entry.subject, entry.sequence);
         true
     }
 
@@ -112,7 +112,7 @@ impl<T> Vault<T> {
         };
         let before = std::mem::replace(&mut entry.subject, subject.to_owned());
         let sequence = entry.sequence;
-        self.forget_subject(&before, sequence);
+        self.remove_from_subject(&before, sequence);
         self.by_subject
             .entry(subject.to_owned())
             .or_default()
@@ -147,7 +147,7 @@ impl<T> Vault<T> {
         }
     }
 
-    fn forget_subject(&mut self, subject: &str, sequence: u64) {
+    fn remove_from_subject(&mut self, subject: &str, sequence: u64) {
         if let Some(ids) = self.by_subject.get_mut(subject) {
             ids.remove(&sequence);
             if ids.is_empty() {

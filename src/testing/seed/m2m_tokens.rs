@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{IssuedToken, JwtBuilder, expiry, seeded};
+use super::issued::{IssuedToken, expiry, seeded};
+use super::jwt::JwtBuilder;
 use crate::testing::emulator::ClerkEmulator;
 use crate::testing::jwt;
-use crate::testing::state::m2m::M2mDetail;
+use crate::testing::state::tokens::M2mDetail;
 
 /// An opaque M2M token to be created.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header;
 
 use super::auth;
-use super::call::Call;
-use super::reply::Reply;
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::state::State;
 
 /// `GET /jwks`: needs the instance secret, and no rate limit applies.

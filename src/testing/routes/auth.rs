@@ -1,8 +1,8 @@
 //! Who asks: the instance, or one of its machines.
 
-use super::call::Call;
 use crate::testing::record::Credential;
 use crate::testing::refusal::Refusal;
+use crate::testing::request::Call;
 use crate::testing::state::State;
 
 /// The holder of a secret that an endpoint takes.
@@ -55,7 +55,7 @@ fn count(state: &mut State, now: u64) -> Result<(), Refusal> {
 }
 
 /// Names the credential of a call for the log, without the secret.
-pub(super) fn describe(state: &State, call: &Call, now: u64) -> Credential {
+pub(in crate::testing) fn describe(state: &State, call: &Call, now: u64) -> Credential {
     let Ok(secret) = call.bearer() else {
         return Credential::None;
     };

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{IssuedToken, expiry};
+use super::issued::{IssuedToken, expiry};
 use crate::testing::emulator::ClerkEmulator;
 use crate::testing::ids;
-use crate::testing::state::oauth::OAuthDetail;
-use crate::testing::state::vault::Entry;
+use crate::testing::state::store::Entry;
+use crate::testing::state::tokens::OAuthDetail;
 
 /// One day: Clerk lets nobody change it.
 pub(super) const LIFETIME: Duration = Duration::from_secs(86_400);

@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use super::auth::{self, Caller};
-use super::call::Call;
 use super::fields::{Dialect, Expiry, Fields};
 use super::query::Query;
-use super::reply::Reply;
-use super::shape;
+use crate::testing::ids;
 use crate::testing::jwt;
 use crate::testing::options::NullExpiry;
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::state::State;
-use crate::testing::state::m2m::M2mDetail;
 use crate::testing::state::machines::Machine;
-use crate::testing::state::vault::Entry;
+use crate::testing::state::store::Entry;
+use crate::testing::state::tokens::M2mDetail;
 
 /// What the body of a creation asks for.
 struct Wish {
@@ -150,7 +150,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     let caller = auth::either(state, call, now)?;
     let query = Query::of(call, Dialect::Tokens);
     let subject = query.required("subject")?;
-    if !shape::word_id(subject, &["mch"]) {
+    if !ids::is_word_id(subject, &["mch"]) {
         return Err(Dialect::Tokens.invalid("subject", "Failed regex check"));
     }
     let (revoked, expired) = (
@@ -166,7 +166,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     };
     let shown =
         |token: &&Entry<M2mDetail>| (revoked || !token.revoked) && (expired || !token.expired(now));
-    let tokens: Vec<_> = state.m2m.vault.of_subject(subject).filter(shown).collect();
+    let tokens: Vec<_> = state.m2m.store.of_subject(subject).filter(shown).collect();
     let total = tokens.len();
     let data = page.of(tokens.into_iter().map(|token| render(token, now)));
     Ok(Reply::ok(
@@ -176,7 +176,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
 
 pub(super) fn revoke(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
     let caller = auth::either(state, call, now)?;
-    let id = shape::path_id(call.id(0), "m2m_token_id", &["mt"])?;
+    let id = ids::path_id(call.id(0), "m2m_token_id", &["mt"])?;
     let mut fields = Fields::required(call, Dialect::Tokens)?;
     let reason = fields.nullable_text("revocation_reason")?.flatten();
     fields.finish()?;
@@ -184,13 +184,13 @@ pub(super) fn revoke(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
         Caller::Instance => true,
         Caller::Machine(machine) => token.subject == *machine,
     };
-    if state.m2m.vault.get(id).filter(owned).is_none() {
+    if state.m2m.store.get(id).filter(owned).is_none() {
         return Err(Refusal::not_found("M2M token"));
     }
-    state.m2m.vault.revoke(id, reason, now);
+    state.m2m.store.revoke(id, reason, now);
     let token = state
         .m2m
-        .vault
+        .store
         .get(id)
         .ok_or_else(|| Refusal::not_found("M2M token"))?;
     Ok(Reply::ok(&render(token, now)))

@@ -5,26 +5,26 @@ use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
-use crate::testing::endpoint::{Route, route};
-use crate::testing::refusal::Refusal;
+use super::endpoint::{Route, route};
+use super::refusal::Refusal;
 
 /// More than any request of the API needs; 150 scopes take 5 KiB.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// A request and what it asks for.
-pub(in crate::testing) struct Call {
-    pub(in crate::testing) method: String,
-    pub(in crate::testing) path: String,
-    pub(in crate::testing) query: Option<String>,
-    pub(in crate::testing) headers: HeaderMap,
-    pub(in crate::testing) body: Bytes,
-    pub(in crate::testing) route: Route,
-    pub(in crate::testing) too_large: bool,
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) route: Route,
+    pub(super) too_large: bool,
 }
 
 impl Call {
     /// Reads a request; `None` if the client went away in the middle.
-    pub(in crate::testing) async fn read(request: Request<Incoming>) -> Option<Self> {
+    pub(super) async fn read(request: Request<Incoming>) -> Option<Self> {
         let (parts, body) = request.into_parts();
         let (body, too_large) = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => (body.to_bytes(), false),
@@ -47,17 +47,17 @@ impl Call {
     }
 
     /// The nth variable segment of the path.
-    pub(in crate::testing) fn id(&self, index: usize) -> &str {
+    pub(super) fn id(&self, index: usize) -> &str {
         self.route.ids.get(index).map_or("", String::as_str)
     }
 
     /// The value of a header that must be plain text to count.
-    pub(in crate::testing) fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The token of the one `Authorization: Bearer …` line.
-    pub(in crate::testing) fn bearer(&self) -> Result<&str, Refusal> {
+    pub(super) fn bearer(&self) -> Result<&str, Refusal> {
         let mut lines = self.headers.get_all(header::AUTHORIZATION).iter();
         let (Some(line), None) = (lines.next(), lines.next()) else {
             return Err(Refusal::authorization_format());

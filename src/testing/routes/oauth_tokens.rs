@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 use super::auth;
-use super::call::Call;
 use super::fields::{Dialect, Fields};
-use super::reply::Reply;
 use crate::testing::refusal::Refusal;
+use crate::testing::reply::Reply;
+use crate::testing::request::Call;
 use crate::testing::state::State;
-use crate::testing::state::oauth::OAuthDetail;
-use crate::testing::state::vault::Entry;
+use crate::testing::state::store::Entry;
+use crate::testing::state::tokens::OAuthDetail;
 
 pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
     auth::instance(state, call, now)?;
     let token = token(call)?;
     let unknown = || Refusal::not_found("OAuth access token");
-    let entry = state.oauth.vault.by_secret(&token).ok_or_else(unknown)?;
+    let entry = state.oauth.store.by_secret(&token).ok_or_else(unknown)?;
     if entry.detail.jwt && !entry.revoked && entry.expired(now) {
         return Ok(Reply::ok(&json!({ "active": false })));
     }
-    state.refuse_dead(entry, now)?;
+    state.refuse_inactive(entry, now)?;
     Ok(Reply::ok(&render(
         entry,
         state.options.oauth_times_in_seconds,

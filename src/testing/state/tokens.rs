@@ -1,0 +1,142 @@
+//! What each type of token adds to the store: M2M tokens, API keys, OAuth access tokens.
+
+use serde_json::Value;
+
+use super::store::{Entry, Store};
+use crate::testing::ids;
+use crate::testing::refusal::Refusal;
+
+/// What an M2M token adds to a credential; what it may reach is fixed when it is minted.
+#[derive(Clone)]
+pub(in crate::testing) struct M2mDetail {
+    pub(in crate::testing) claims: Value,
+    pub(in crate::testing) scopes: Vec<String>,
+}
+
+/// All opaque M2M tokens of the instance.
+#[derive(Default)]
+pub(in crate::testing) struct M2mTokens {
+    pub(in crate::testing) store: Store<M2mDetail>,
+}
+
+impl M2mTokens {
+    pub(in crate::testing) fn create(
+        &mut self,
+        machine: &str,
+        detail: M2mDetail,
+        expires_at: Option<u64>,
+        now: u64,
+    ) -> Entry<M2mDetail> {
+        let mut entry = Entry::new(ids::hex_id("mt"), ids::secret("mt"), machine, detail);
+        entry.expires_at = expires_at;
+        entry.created_at = now;
+        entry.updated_at = now;
+        self.store.insert(entry.clone(), now);
+        entry
+    }
+
+    /// A live token of the machine with the same claims and scopes that lives `remaining` more
+    /// milliseconds at least.
+    pub(in crate::testing) fn reusable(
+        &self,
+        machine: &str,
+        detail: &M2mDetail,
+        remaining: u64,
+        now: u64,
+    ) -> Option<Entry<M2mDetail>> {
+        let lives = |at: Option<u64>| at.is_none_or(|at| at >= now.saturating_add(remaining));
+        let same = |entry: &&Entry<M2mDetail>| {
+            entry.live(now)
+                && lives(entry.expires_at)
+                && entry.detail.claims == detail.claims
+                && entry.detail.scopes == detail.scopes
+        };
+        self.store.of_subject(machine).find(same).cloned()
+    }
+
+    /// Kills every token of a machine.
+    pub(in crate::testing) fn remove_machine(&mut self, machine: &str) {
+        let ids: Vec<_> = self
+            .store
+            .of_subject(machine)
+            .map(|entry| entry.id.clone())
+            .collect();
+        for id in ids {
+            self.store.remove(&id);
+        }
+    }
+}
+
+/// What an API key adds to a credential.
+#[derive(Debug, Clone)]
+pub(in crate::testing) struct ApiKeyDetail {
+    pub(in crate::testing) key_type: String,
+    pub(in crate::testing) name: String,
+    pub(in crate::testing) description: Option<String>,
+    pub(in crate::testing) claims: Value,
+    pub(in crate::testing) scopes: Vec<String>,
+    pub(in crate::testing) created_by: Option<String>,
+}
+
+/// All API keys of the instance.
+#[derive(Default)]
+pub(in crate::testing) struct ApiKeys {
+    pub(in crate::testing) store: Store<ApiKeyDetail>,
+}
+
+impl ApiKeys {
+    /// Creates a key; its name must be new among the subject's.
+    pub(in crate::testing) fn create(
+        &mut self,
+        subject: &str,
+        detail: ApiKeyDetail,
+        expires_at: Option<u64>,
+        revoked_blocks: bool,
+        now: u64,
+    ) -> Result<Entry<ApiKeyDetail>, Refusal> {
+        if self.name_taken(subject, &detail.name, revoked_blocks) {
+            return Err(Refusal::name_conflict(&detail.name));
+        }
+        let mut entry = Entry::new(ids::hex_id("ak"), ids::secret("ak"), subject, detail);
+        entry.expires_at = expires_at;
+        entry.created_at = now;
+        entry.updated_at = now;
+        self.store.insert(entry.clone(), now);
+        Ok(entry)
+    }
+
+    pub(in crate::testing) fn name_taken(&self, subject: &str, name: &str, revoked: bool) -> bool {
+        let blocks = |key: &Entry<ApiKeyDetail>| revoked || !key.revoked;
+        self.store
+            .of_subject(subject)
+            .any(|key| key.detail.name == name && blocks(key))
+    }
+}
+
+/// What an OAuth access token adds to a credential. JWTs are stored as well, so that one can be
+/// revoked.
+#[derive(Clone)]
+pub(in crate::testing) struct OAuthDetail {
+    pub(in crate::testing) client_id: String,
+    pub(in crate::testing) scopes: Vec<String>,
+    /// An expired JWT is answered by `{"active": false}`.
+    pub(in crate::testing) jwt: bool,
+}
+
+/// All OAuth access tokens of the instance.
+#[derive(Default)]
+pub(in crate::testing) struct OAuthTokens {
+    pub(in crate::testing) store: Store<OAuthDetail>,
+}
+
+impl OAuthTokens {
+    pub(in crate::testing) fn insert(
+        &mut self,
+        mut entry: Entry<OAuthDetail>,
+        expires_at: Option<u64>,
+        now: u64,
+    ) {
+        entry.expires_at = expires_at;
+        self.store.insert(entry, now);
+    }
+}
