@@ -132,7 +132,7 @@ fn document() -> PathBuf {
     std::env::var_os("CLERK_OPENAPI").map_or_else(
         || {
             Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/data/openapi/bapi-2026-05-12-machine-auth.yml")
+                .join("data/openapi/bapi-2026-05-12-machine-auth.yml")
         },
         Into::into,
     )
