@@ -69,6 +69,8 @@ enum Cause {
         category: &'static str,
         column: usize,
     },
+    #[error("the answer is about another object than the one that was asked for")]
+    OtherObject,
     #[error("this call needs {0}, which the client does not hold")]
     MissingSecret(&'static str),
     #[error("the task that made the call ended before its answer")]
@@ -88,6 +90,10 @@ impl AdminError {
         Cause::MissingSecret(which).into()
     }
 
+    pub(super) fn about_another_object() -> Self {
+        Cause::OtherObject.into()
+    }
+
     pub(crate) fn interrupted() -> Self {
         Cause::Interrupted.into()
     }
@@ -99,7 +105,7 @@ impl AdminError {
             Cause::Api(_) => AdminErrorKind::Api,
             Cause::Transport(_) => AdminErrorKind::Transport,
             Cause::InvalidInput { .. } => AdminErrorKind::InvalidInput,
-            Cause::Decode { .. } => AdminErrorKind::Decode,
+            Cause::Decode { .. } | Cause::OtherObject => AdminErrorKind::Decode,
             Cause::MissingSecret(_) => AdminErrorKind::MissingSecret,
             Cause::Interrupted => AdminErrorKind::Interrupted,
         }
@@ -165,7 +171,7 @@ impl AdminError {
                 error.kind,
                 TransportErrorKind::Connect | TransportErrorKind::Request
             ),
-            Cause::Decode { .. } | Cause::Interrupted => true,
+            Cause::Decode { .. } | Cause::OtherObject | Cause::Interrupted => true,
             Cause::InvalidInput { .. } | Cause::MissingSecret(_) => false,
         }
     }

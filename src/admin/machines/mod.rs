@@ -72,10 +72,12 @@ impl<'a> Machines<'a> {
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such machine.
+    /// As every call may; [`AdminError::is_not_found`] if there is no such machine. An answer about
+    /// another machine, or one that does not say what the machine may reach, is an error of the
+    /// kind [`Decode`](crate::AdminErrorKind::Decode).
     pub async fn get(self, id: &MachineId) -> Result<Machine, AdminError> {
         let call = self.client.read(Method::GET, &[MACHINES, id.as_str()]);
-        call.send(self.client).await
+        model::found(&call.send_raw(self.client).await?, id)
     }
 
     /// Changes a machine's name or the lifetime of its tokens; what is not set stays.

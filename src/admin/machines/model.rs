@@ -2,8 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
+use crate::admin::error::AdminError;
 use crate::admin::wire;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
@@ -37,7 +40,7 @@ pub struct Machine {
     #[serde(default, with = "wire::seconds")]
     pub default_token_ttl: Option<Duration>,
     /// The machines that it may reach.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "scoped_machines")]
     pub scoped_machines: Vec<ScopedMachine>,
     /// When it was created.
     #[serde(default, with = "wire::time")]
@@ -66,6 +69,42 @@ pub struct CreatedMachine {
     pub machine: Machine,
     /// Its secret, which [`Machines::get_secret_key`](super::Machines::get_secret_key) gives again.
     pub secret_key: MachineSecretKey,
+}
+
+/// What the answer to a look-up must say beside what a [`Machine`] holds.
+///
+/// Who may call whom is decided by it, so nothing is taken for granted: a list that is missing is
+/// not an empty one, and an answer about another machine decides nothing about this one.
+#[derive(Deserialize)]
+struct Found {
+    object: String,
+    id: MachineId,
+    #[serde(rename = "scoped_machines")]
+    _scoped_machines: IgnoredAny,
+}
+
+/// Reads the answer to a look-up of this machine.
+pub(super) fn found(answer: &[u8], asked: &MachineId) -> Result<Machine, AdminError> {
+    let Found { object, id, .. } = serde_json::from_slice(answer)?;
+    if object != "machine" || id != *asked {
+        return Err(AdminError::about_another_object());
+    }
+    Ok(serde_json::from_slice(answer)?)
+}
+
+/// Leaves out what has no identifier of a machine: one odd entry must not hide the others.
+fn scoped_machines<'de, D>(deserializer: D) -> Result<Vec<ScopedMachine>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let entry = |entry: Value| {
+        let text = |name| entry.get(name).and_then(Value::as_str);
+        let id = MachineId::new(text("id")?).ok()?;
+        let name = text("name").unwrap_or_default().to_owned();
+        Some(ScopedMachine { id, name })
+    };
+    let entries = Vec::deserialize(deserializer)?;
+    Ok(entries.into_iter().filter_map(entry).collect())
 }
 
 impl Machine {

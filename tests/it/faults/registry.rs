@@ -2,8 +2,85 @@
 
 use clerk_machine_auth::testing::{Endpoint, Fault};
 use clerk_machine_auth::{BreakerState, Trouble};
+use serde_json::{Value, json};
 
-use crate::faults::world::{World, status};
+use crate::faults::world::{SECOND, World, status};
+
+impl World {
+    /// Answers what the registry is asked with this instead.
+    fn registry_answers(&self, body: &Value) {
+        let fault = Fault::altered().body(body.to_string());
+        self.clerk.fault(Endpoint::GetMachine, fault).always();
+    }
+
+    /// What Clerk says of a machine that may reach the service.
+    fn answer(&self) -> Value {
+        json!({
+            "object": "machine", "id": self.caller.id(), "name": "caller",
+            "scoped_machines": [{"object": "machine", "id": self.me.id(), "name": "me"}],
+        })
+    }
+}
+
+#[tokio::test]
+async fn rule_9_an_answer_about_something_else_is_a_broken_upstream() {
+    let table: [(&str, fn(&World, &mut Value)); 6] = [
+        ("another machine", |world, answer| {
+            answer["id"] = json!(world.me.id());
+        }),
+        ("no machine", |_, answer| answer["id"] = json!(7)),
+        ("another object", |_, answer| {
+            answer["object"] = json!("user")
+        }),
+        ("no object", |_, answer| answer["object"] = Value::Null),
+        ("no list", |_, answer| {
+            answer.as_object_mut().unwrap().remove("scoped_machines");
+        }),
+        ("an empty list", |_, answer| {
+            answer["scoped_machines"] = Value::Null;
+        }),
+    ];
+    for (shown, spoil) in table {
+        let world = World::new().await;
+        let service = world.service();
+        let token = world.jwt();
+        assert_eq!(status(&service, &token).await, 200);
+        let mut answer = world.answer();
+        spoil(&world, &mut answer);
+        world.registry_answers(&answer);
+        world.pass(SECOND * 67);
+        assert_eq!(
+            status(&service, &token).await,
+            200,
+            "{shown}: a good verdict is not dropped for it"
+        );
+        service.invalidate_subject(world.caller.id());
+        let error = service.verify(&token).await.unwrap_err();
+        let seen = (error.status().as_u16(), error.reason());
+        assert_eq!(seen, (503, "upstream_answer"), "{shown}");
+        assert_eq!(service.health().trouble, Some(Trouble::Unreadable));
+    }
+}
+
+#[tokio::test]
+async fn rule_9_an_entry_that_names_no_machine_matches_nothing_and_hides_nobody() {
+    let world = World::new().await;
+    let me = world.me.id();
+    let odd = json!([
+        null, 7, "x", me, [me], {}, {"id": null}, {"id": "mch_../x"}, {"id": ""}, {"id": [me]},
+        {"id": "user_a"}, {"name": me},
+    ]);
+    let mut answer = world.answer();
+    answer["scoped_machines"] = odd.clone();
+    world.registry_answers(&answer);
+    let error = world.service().verify(&world.jwt()).await.unwrap_err();
+    assert_eq!(error.reason(), "wrong_receiver");
+    world.clerk.clear_faults();
+    let entries = answer["scoped_machines"].as_array_mut().unwrap();
+    entries.push(json!({"id": me, "name": 7}));
+    world.registry_answers(&answer);
+    assert_eq!(status(&world.service(), &world.jwt()).await, 200);
+}
 
 #[tokio::test]
 async fn rule_9_trouble_of_the_registry_is_told_apart_and_never_lets_anybody_in() {
