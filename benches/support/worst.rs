@@ -14,13 +14,14 @@ pub(crate) struct Worst {
 }
 
 /// What a claim is filled with: what stands around, and what is repeated within.
-const SHAPES: [(&str, &str, &str, &str); 7] = [
+const SHAPES: [(&str, &str, &str, &str); 8] = [
     ("one text", "\"", "x", "\""),
     ("empty lists", "[0", ",[]", "]"),
     ("numbers", "[0", ",0", "]"),
     ("objects", "[0", ",{\"\":0}", "]"),
     ("deep lists", "[", "", "]"),
     ("audiences", "[\"b\"", ",\"a\"", "]"),
+    ("scopes in one text", "\"a", " a", "\""),
     ("escapes", "\"", "\\u00e9", "\""),
 ];
 
@@ -41,15 +42,19 @@ fn good(issuer: &Issuer, (name, before, within, after): (&'static str, &str, &st
         "deep lists" => deep(count),
         _ => format!("{before}{}{after}", within.repeat(count)),
     };
-    // The audience is one of the claims that are read, the others are only checked.
-    let claim = if name == "audiences" { "aud" } else { "a" };
+    // Audience and scopes are read, the other claims are only checked.
+    let claim = match name {
+        "audiences" => "aud",
+        "scopes in one text" => "scope",
+        _ => "a",
+    };
     let text = longest(issuer, |count| format!("\"{claim}\":{}", filled(count)));
     Worst {
         name,
         text,
         is_signed: true,
         // A list so long is not read to its end.
-        is_good: name != "audiences",
+        is_good: claim == "a",
     }
 }
 

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::checked::{Checked, Name, Names};
-use super::values::{NumericDate, Texts};
+use super::values::{NumericDate, TextsLeft};
 use crate::identity::{CustomClaims, UnixMillis};
 use crate::scope::Scopes;
 
@@ -97,6 +97,7 @@ struct ClaimsRead {
     /// Clerk writes `scp`, a list, or `scope`, a string; `scp` wins.
     scp: Option<Scopes>,
     scope: Option<Scopes>,
+    texts: TextsLeft,
 }
 
 impl ClaimsRead {
@@ -108,11 +109,11 @@ impl ClaimsRead {
             "nbf" => claims.not_before = Some(from.next_value::<NumericDate>()?.0),
             "iat" => claims.issued_at = Some(from.next_value::<NumericDate>()?.0),
             "iss" => claims.issuer = Some(from.next_value()?),
-            "aud" => claims.audience = Some(from.next_value::<Texts>()?.list()),
+            "aud" => claims.audience = Some(self.texts.list(from)?),
             "jti" => claims.id = Some(from.next_value()?),
-            "scopes" => claims.scopes = Some(from.next_value::<Texts>()?.scopes()),
-            "scp" => self.scp = Some(from.next_value::<Texts>()?.scopes()),
-            "scope" => self.scope = Some(from.next_value::<Texts>()?.scopes()),
+            "scopes" => claims.scopes = Some(self.texts.scopes(from)?),
+            "scp" => self.scp = Some(self.texts.scopes(from)?),
+            "scope" => self.scope = Some(self.texts.scopes(from)?),
             "client_id" => claims.client_id = Some(from.next_value()?),
             "org_id" => claims.org_id = Some(from.next_value()?),
             _ => claims.is_rich |= !is_plain(from.next_value()?),
@@ -252,6 +253,30 @@ mod tests {
             Claims::parse(text.into_bytes())
         };
         assert!(wide(254).is_some() && wide(255).is_none());
+    }
+
+    #[test]
+    fn rule_6_scopes_in_one_text_are_bounded_as_a_list_of_them_is() {
+        for name in ["scope", "scp", "scopes"] {
+            let listed = |parts: Vec<&str>| {
+                parse(json!({"sub": "a", "exp": 1, name: parts.join(" ")})).is_some()
+            };
+            for part in ["a", ""] {
+                assert!(listed(vec![part; 256]), "{name} {part:?}");
+                assert!(!listed(vec![part; 257]), "{name} {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rule_6_the_lists_of_one_token_share_one_bound() {
+        let listed = |count: usize| {
+            let list = vec!["a"; count];
+            parse(
+                json!({"sub": "a", "exp": 1, "aud": list, "scopes": list.join(" "), "scp": list, "scope": list}),
+            )
+        };
+        assert!(listed(64).is_some() && listed(65).is_none());
     }
 
     #[test]

@@ -3,10 +3,64 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::identity::UnixMillis;
 use crate::scope::Scopes;
+
+/// The most texts that the lists of one token hold together.
+///
+/// Identifiers of Clerk's are so long that a token of 8 KiB has room for fewer; more are there to
+/// cost time, and they are read before the signature is checked. A list in one text counts each
+/// part, the empty ones too.
+const MAX_TEXTS: usize = 256;
+
+/// How many more texts a token may list.
+#[derive(Debug)]
+pub(super) struct TextsLeft(usize);
+
+impl Default for TextsLeft {
+    fn default() -> Self {
+        Self(MAX_TEXTS)
+    }
+}
+
+impl TextsLeft {
+    /// Reads a string, or a list of strings.
+    pub(super) fn list<'de, A: MapAccess<'de>>(
+        &mut self,
+        from: &mut A,
+    ) -> Result<Vec<Box<str>>, A::Error> {
+        match from.next_value_seed(&mut *self)? {
+            Texts::One(text) => Ok(vec![text]),
+            Texts::Many(texts) => Ok(texts),
+        }
+    }
+
+    /// Reads a space-delimited list, or a list of strings.
+    pub(super) fn scopes<'de, A: MapAccess<'de>>(
+        &mut self,
+        from: &mut A,
+    ) -> Result<Scopes, A::Error> {
+        match from.next_value_seed(&mut *self)? {
+            Texts::One(list) => {
+                let more = list.split(' ').skip(1).take(MAX_TEXTS).count();
+                self.take(more).ok_or_else(too_many)?;
+                Ok(Scopes::parse(&list))
+            }
+            Texts::Many(texts) => Ok(Scopes::of_list(texts)),
+        }
+    }
+
+    fn take(&mut self, texts: usize) -> Option<()> {
+        self.0 = self.0.checked_sub(texts)?;
+        Some(())
+    }
+}
+
+fn too_many<E: Error>() -> E {
+    E::custom("too many texts")
+}
 
 /// A string, or a list of strings.
 pub(super) enum Texts {
@@ -14,36 +68,15 @@ pub(super) enum Texts {
     Many(Vec<Box<str>>),
 }
 
-/// The longest list that is read. Identifiers of Clerk's are so long that a token of 8 KiB has room
-/// for fewer; a longer list is there to cost time.
-const MAX_TEXTS: usize = 256;
+impl<'de> DeserializeSeed<'de> for &mut TextsLeft {
+    type Value = Texts;
 
-impl Texts {
-    pub(super) fn list(self) -> Vec<Box<str>> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
-        }
-    }
-
-    /// A space-delimited list, or a list of strings.
-    pub(super) fn scopes(self) -> Scopes {
-        match self {
-            Self::One(list) => Scopes::parse(&list),
-            Self::Many(texts) => Scopes::of_list(texts),
-        }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Texts, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextsVisitor)
-    }
-}
-
-struct TextsVisitor;
-
-impl<'de> Visitor<'de> for TextsVisitor {
+impl<'de> Visitor<'de> for &mut TextsLeft {
     type Value = Texts;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,15 +84,14 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Texts, E> {
+        self.take(1).ok_or_else(too_many)?;
         Ok(Texts::One(text.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts, A::Error> {
         let mut texts = Vec::new();
         while let Some(text) = items.next_element()? {
-            if texts.len() == MAX_TEXTS {
-                return Err(A::Error::custom("too many texts"));
-            }
+            self.take(1).ok_or_else(too_many)?;
             texts.push(text);
         }
         Ok(Texts::Many(texts))
