@@ -9,7 +9,6 @@
 
 mod cold;
 mod flood;
-mod hash;
 mod hit;
 mod http;
 mod plot;
@@ -39,10 +38,9 @@ fn main() {
     let runtime = &tokio::runtime::Runtime::new().expect("a runtime is built");
     let issuer = &Issuer::new();
     let backend = Backend::start(Duration::ZERO);
-    let parts: [(&str, Part<'_>); 7] = [
+    let parts: [(&str, Part<'_>); 6] = [
         ("hit", &|rows| hit::run(rows, runtime, issuer, backend)),
         ("cold", &|rows| cold::run(rows, issuer)),
-        ("hash", &|rows| hash::run(rows)),
         ("http", &|rows| http::run(rows, issuer)),
         ("scale", &|rows| scale::run(rows, runtime, issuer, backend)),
         ("flood", &|rows| flood::run(rows, runtime, issuer)),
