@@ -65,6 +65,8 @@ mod builder;
 mod cache;
 mod challenge;
 mod clock;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 mod error;
 mod evict;
 mod flights;

@@ -1,0 +1,39 @@
+//! Guides: what the settings mean, what callers see, and what happens when things go wrong.
+//!
+//! | page | answers |
+//! |---|---|
+//! | [`defaults`] | why the defaults are what they are |
+//! | [`responses`] | which status a request gets, and what its sender should do |
+//! | [`revocation`] | for how long a revoked credential can still be accepted |
+//! | [`outages`] | what happens while Clerk is slow or away |
+//! | [`cost`] | how many tokens the call budget carries, and what Clerk charges |
+//! | [`performance`] | what a request costs in time and memory |
+//! | [`comparison`] | what Clerk's SDKs and other crates do |
+//! | [`threats`] | the threat model, with a test for every row |
+//!
+//! The rules that decide who gets in are numbered in
+//! [`docs/rules.md`](https://docs.rs/crate/clerk-machine-auth/latest/source/docs/rules.md).
+
+#[doc = include_str!("defaults.md")]
+pub mod defaults {}
+
+#[doc = include_str!("responses.md")]
+pub mod responses {}
+
+#[doc = include_str!("revocation.md")]
+pub mod revocation {}
+
+#[doc = include_str!("outages.md")]
+pub mod outages {}
+
+#[doc = include_str!("cost.md")]
+pub mod cost {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}
+
+#[doc = include_str!("../../SECURITY.md")]
+pub mod threats {}
