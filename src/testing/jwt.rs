@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::ids;
 use super::options::JwtCategory;
 use super::state::State;
+use super::state::tokens::OAuthDetail;
 
 /// Ten years in milliseconds: the longest default time-to-live that a machine may have.
 const LONGEST: u64 = 315_360_000_000;
@@ -54,6 +55,38 @@ pub(super) fn m2m(
         header,
         claims: Value::Object(claims),
         expires_at: exp.saturating_mul(1000),
+    }
+}
+
+/// The header and claims of an OAuth access token (RFC 9068).
+pub(super) fn oauth(
+    state: &State,
+    user: &str,
+    detail: &OAuthDetail,
+    expires_at: u64,
+    now: u64,
+) -> Parts {
+    let id = ids::hex_id("oat");
+    let mut claims = json!({
+        "jti": id,
+        "iss": state.instance.issuer,
+        "sub": user,
+        "client_id": detail.client_id,
+        "iat": now / 1000,
+        "nbf": now / 1000,
+        "exp": expires_at / 1000,
+        "scope": detail.scopes.join(" "),
+    });
+    for (name, value) in [("aud", &detail.audience), ("act", &detail.actor)] {
+        if !value.is_null() {
+            claims[name] = value.clone();
+        }
+    }
+    Parts {
+        id,
+        header: header(state, "at+jwt", None),
+        claims,
+        expires_at,
     }
 }
 

@@ -37,7 +37,7 @@ fn token(call: &Call) -> Result<String, Refusal> {
 
 fn render(token: &Entry<OAuthDetail>, seconds: bool, now: u64) -> Value {
     let time = |millis: u64| if seconds { millis / 1000 } else { millis };
-    json!({
+    let mut body = json!({
         "object": "clerk_idp_oauth_access_token",
         "id": token.id,
         "client_id": token.detail.client_id,
@@ -49,5 +49,15 @@ fn render(token: &Entry<OAuthDetail>, seconds: bool, now: u64) -> Value {
         "expiration": token.expires_at.map(time),
         "created_at": time(token.created_at),
         "updated_at": time(token.updated_at),
-    })
+    });
+    // Newer than the document of the Backend API, so that they are there only where they are set.
+    for (name, value) in [
+        ("aud", &token.detail.audience),
+        ("act", &token.detail.actor),
+    ] {
+        if !value.is_null() {
+            body[name] = value.clone();
+        }
+    }
+    body
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::issued::{IssuedToken, expiry};
 use crate::testing::emulator::ClerkEmulator;
 use crate::testing::ids;
 use crate::testing::jwt::{self, Parts};
 use crate::testing::state::store::Entry;
-use crate::testing::state::tokens::OAuthDetail;
+use crate::testing::state::tokens::{OAUTH_LIFETIME, OAuthDetail};
 
 /// A JWT to be signed. It begins as Clerk would issue it; every claim and header member may be
 /// replaced or removed, so that a test can ask for each lie.
@@ -88,7 +88,8 @@ impl<'a> JwtBuilder<'a> {
         self.claim("exp", exp)
     }
 
-    /// Sets the audience.
+    /// Sets the audience (`aud`): a URL, or an array of them. Default: none, as in Clerk for a
+    /// resource that is not registered there.
     pub fn audience(self, audience: impl Into<Value>) -> Self {
         self.claim("aud", audience)
     }
@@ -105,6 +106,12 @@ impl<'a> JwtBuilder<'a> {
     /// Sets the OAuth client.
     pub fn client_id(self, client_id: &str) -> Self {
         self.claim("client_id", client_id)
+    }
+
+    /// Sets who acts for the user (`act`, RFC 8693 §4.1): `{"sub": …}`, with the actor before it
+    /// as a nested `act`. Default: none.
+    pub fn actor(self, actor: impl Into<Value>) -> Self {
+        self.claim("act", actor)
     }
 
     /// Sets the organisation.
@@ -133,13 +140,13 @@ impl<'a> JwtBuilder<'a> {
                 .unwrap_or_default()
         };
         let exp = self.claims.get("exp").and_then(Value::as_u64);
+        let value = |name: &str| self.claims.get(name).cloned().unwrap_or_default();
+        let scopes = text("scope").split_whitespace().map(str::to_owned);
         let detail = OAuthDetail {
-            client_id: text("client_id").to_owned(),
-            scopes: text("scope")
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
-            jwt: true,
+            scopes: scopes.collect(),
+            audience: value("aud"),
+            actor: value("act"),
+            ..OAuthDetail::new(text("client_id").to_owned(), true)
         };
         let entry = Entry::new(self.id.clone(), token.to_owned(), text("sub"), detail);
         let expires_at = exp.map(|exp| exp.saturating_mul(1000));
@@ -155,30 +162,9 @@ impl ClerkEmulator {
     /// Begins an OAuth access token of a user as a JWT; it lives one day, as in Clerk.
     pub fn oauth_jwt(&self, user: impl Into<String>) -> JwtBuilder<'_> {
         let now = self.shared.now();
-        let state = self.shared.state();
-        let id = ids::hex_id("oat");
-        let expires_at = expiry(super::oauth_tokens::LIFETIME, now);
-        let claims = json!({
-            "jti": id,
-            "iss": state.instance.issuer,
-            "sub": user.into(),
-            "client_id": ids::word_id("client"),
-            "iat": now / 1000,
-            "nbf": now / 1000,
-            "exp": expires_at / 1000,
-            "scope": "",
-        });
-        let header = jwt::header(&state, "at+jwt", None);
-        drop(state);
-        JwtBuilder::new(
-            self,
-            Parts {
-                id,
-                header,
-                claims,
-                expires_at,
-            },
-            true,
-        )
+        let detail = OAuthDetail::new(ids::word_id("client"), true);
+        let expires_at = expiry(OAUTH_LIFETIME, now);
+        let parts = jwt::oauth(&self.shared.state(), &user.into(), &detail, expires_at, now);
+        JwtBuilder::new(self, parts, true)
     }
 }

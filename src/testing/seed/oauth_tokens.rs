@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::issued::{IssuedToken, expiry};
 use crate::testing::emulator::ClerkEmulator;
 use crate::testing::ids;
 use crate::testing::state::store::Entry;
-use crate::testing::state::tokens::OAuthDetail;
-
-/// One day: Clerk lets nobody change it.
-pub(super) const LIFETIME: Duration = Duration::from_secs(86_400);
+use crate::testing::state::tokens::{OAUTH_LIFETIME, OAuthDetail};
 
 /// An opaque OAuth access token to be created.
 #[derive(Debug)]
@@ -17,21 +16,34 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(86_400);
 pub struct OAuthTokenBuilder<'a> {
     emulator: &'a ClerkEmulator,
     user: String,
-    client_id: String,
-    scopes: Vec<String>,
+    detail: OAuthDetail,
     lifetime: Duration,
 }
 
 impl OAuthTokenBuilder<'_> {
-    /// Sets the scopes. Default: none.
+    /// Sets the scopes, custom ones as well. Default: none.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self.detail.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
     /// Sets the client that the user allowed. Default: a new one.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_id = client_id.into();
+        self.detail.client_id = client_id.into();
+        self
+    }
+
+    /// Sets the audience (`aud`): a URL, or an array of them. Default: none, as in Clerk for a
+    /// resource that is not registered there.
+    pub fn audience(mut self, audience: impl Into<Value>) -> Self {
+        self.detail.audience = audience.into();
+        self
+    }
+
+    /// Sets who acts for the user (`act`, RFC 8693 §4.1): `{"sub": …}`, with the actor before it
+    /// as a nested `act`. Default: none.
+    pub fn actor(mut self, actor: impl Into<Value>) -> Self {
+        self.detail.actor = actor.into();
         self
     }
 
@@ -44,12 +56,8 @@ impl OAuthTokenBuilder<'_> {
     /// Creates it.
     pub fn create(self) -> IssuedToken {
         let now = self.emulator.shared.now();
-        let detail = OAuthDetail {
-            client_id: self.client_id,
-            scopes: self.scopes,
-            jwt: false,
-        };
-        let entry = Entry::new(ids::hex_id("oat"), ids::secret("oat"), &self.user, detail);
+        let (id, secret) = (ids::hex_id("oat"), ids::secret("oat"));
+        let entry = Entry::new(id, secret, &self.user, self.detail);
         let issued = IssuedToken::new(entry.id.clone(), entry.secret.clone());
         let expires_at = expiry(self.lifetime, now);
         self.emulator
@@ -67,9 +75,8 @@ impl ClerkEmulator {
         OAuthTokenBuilder {
             emulator: self,
             user: user.into(),
-            client_id: ids::word_id("client"),
-            scopes: Vec::new(),
-            lifetime: LIFETIME,
+            detail: OAuthDetail::new(ids::word_id("client"), false),
+            lifetime: OAUTH_LIFETIME,
         }
     }
 }

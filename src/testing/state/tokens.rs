@@ -1,5 +1,7 @@
 //! What each type of token adds to the store: M2M tokens, API keys, OAuth access tokens.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::store::{Entry, Store};
@@ -113,14 +115,34 @@ impl ApiKeys {
     }
 }
 
+/// How long an OAuth access token lives: one day, which nobody can change in Clerk.
+pub(in crate::testing) const OAUTH_LIFETIME: Duration = Duration::from_secs(86_400);
+
 /// What an OAuth access token adds to a credential. JWTs are stored as well, so that one can be
 /// revoked.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(in crate::testing) struct OAuthDetail {
     pub(in crate::testing) client_id: String,
     pub(in crate::testing) scopes: Vec<String>,
+    /// The `aud` claim: text, a list of texts, or `Null` for none.
+    pub(in crate::testing) audience: Value,
+    /// The `act` claim of RFC 8693, or `Null` for none.
+    pub(in crate::testing) actor: Value,
     /// An expired JWT is answered by `{"active": false}`.
     pub(in crate::testing) jwt: bool,
+}
+
+impl OAuthDetail {
+    /// A token of this client that grants nothing yet.
+    pub(in crate::testing) fn new(client_id: String, jwt: bool) -> Self {
+        Self {
+            client_id,
+            scopes: Vec::new(),
+            audience: Value::Null,
+            actor: Value::Null,
+            jwt,
+        }
+    }
 }
 
 /// All OAuth access tokens of the instance.

@@ -100,3 +100,58 @@ async fn an_expired_jwt_is_inactive_and_a_revoked_one_404() {
     );
     h.conforms();
 }
+
+#[tokio::test]
+async fn a_token_names_its_audience_its_actor_and_custom_scopes() {
+    let h = Harness::start().await;
+    let user = h.clerk.new_user_id();
+    let actor = json!({ "sub": "client_agent", "act": { "sub": "client_first" } });
+    let opaque = h
+        .clerk
+        .oauth_token(&user)
+        .audience("https://mcp.example.com/mcp")
+        .actor(actor.clone())
+        .scopes(["messages:read", "tools:execute"])
+        .create();
+    let seen = verify(&h, opaque.token()).await.ok();
+    assert_eq!(seen["aud"], "https://mcp.example.com/mcp");
+    assert_eq!(seen["act"], actor);
+    assert_eq!(seen["scopes"], json!(["messages:read", "tools:execute"]));
+    let jwt = h
+        .clerk
+        .oauth_jwt(&user)
+        .audience(json!(["https://a.example", "https://b.example"]))
+        .actor(actor.clone())
+        .create();
+    let seen = verify(&h, jwt.token()).await.ok();
+    assert_eq!(
+        seen["aud"],
+        json!(["https://a.example", "https://b.example"])
+    );
+    assert_eq!(seen["act"], actor);
+    let plain = h.clerk.oauth_token(&user).create();
+    let seen = verify(&h, plain.token()).await.ok();
+    assert!(seen.get("aud").is_none() && seen.get("act").is_none());
+}
+
+#[tokio::test]
+async fn an_audience_is_checked_in_both_formats() {
+    let h = Harness::start().await;
+    let me = h.clerk.machine("me").create();
+    let auth = h.clerk.authenticator_builder(&me);
+    let auth = auth.audience("https://mcp.example.com/mcp");
+    let auth = auth.build().unwrap();
+    let user = h.clerk.new_user_id();
+    for (audience, good) in [
+        ("https://mcp.example.com/mcp", true),
+        ("https://mcp.example.com", false),
+    ] {
+        let opaque = h.clerk.oauth_token(&user).audience(audience).create();
+        let jwt = h.clerk.oauth_jwt(&user).audience(audience).create();
+        for token in [opaque.token(), jwt.token()] {
+            assert_eq!(auth.verify(token).await.is_ok(), good, "{audience}");
+        }
+    }
+    let none = h.clerk.oauth_token(&user).create();
+    assert!(auth.verify(none.token()).await.is_err(), "no audience");
+}
