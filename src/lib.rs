@@ -111,7 +111,7 @@ pub use self::middleware::{
     ClerkMachineAuth, ClerkMachineAuthService, Decided, EmptyBody, GrpcStatus, ProblemJson,
     RequireScopes, RequireScopesService, ResponseForAuthError, ResponseFuture,
 };
-pub use self::revocation::{Revocations, RevocationsFull};
+pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{MachineSecretKey, SecretError, SecretKey};
 pub use self::token::{ParseTokenTypeError, TokenType};

@@ -104,7 +104,7 @@ impl Core {
         if auth.expiry().is_some_and(is_over) {
             return Err(Reason::Expired);
         }
-        if self.revocations.refuse(auth.facts()) {
+        if self.revocations.refuse(auth) {
             return Err(Reason::Revoked);
         }
         Ok(())

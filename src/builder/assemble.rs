@@ -84,7 +84,10 @@ impl Shared {
             opaque: Arc::new(OpaqueVerifier::new(self.opaque())),
             opaques: Arc::new(self.memo(self.settings.opaque, self.settings.negative_capacity)),
             receiver: self.receiver(binding, admin.as_ref()),
-            revocations: Revocations::default(),
+            revocations: Revocations::new(
+                Arc::clone(&self.forget.hasher),
+                Arc::clone(&self.settings.clock),
+            ),
             upstream: Arc::clone(&self.upstream),
             admin,
             clock: Arc::clone(&self.settings.clock),

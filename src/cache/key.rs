@@ -15,6 +15,8 @@ pub(crate) enum Domain {
     ApiKey = 3,
     OAuth = 4,
     Machine = 5,
+    /// An identifier of a token or a subject.
+    Identifier = 6,
 }
 
 /// A name of 128 bits that only its own authenticator can make.
@@ -138,6 +140,7 @@ mod tests {
             Domain::ApiKey,
             Domain::OAuth,
             Domain::Machine,
+            Domain::Identifier,
         ];
         // Lengths whose bits would meet those of a domain if they were not kept apart.
         for length in [0, 1, 2, 5, 256, 1_024, 1_280, 8_192] {

@@ -6,5 +6,6 @@ mod headers;
 mod key_sources;
 mod own_secret;
 mod receiver;
+mod revoked;
 mod settings;
 mod world;
