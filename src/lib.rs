@@ -8,13 +8,17 @@
 //! # #[cfg(feature = "axum")]
 //! # fn app() -> Result<axum::Router, clerk_machine_auth::BuildError> {
 //! use axum::{Json, Router, routing::get};
-//! use clerk_machine_auth::{Authenticator, ClerkMachineAuth, MachineAuth, RequireScopes};
+//! use clerk_machine_auth::{AuthenticatorBuilder, ClerkMachineAuth, MachineAuth, RequireScopes};
 //!
 //! async fn whoami(auth: MachineAuth) -> Json<MachineAuth> {
 //!     Json(auth)
 //! }
 //!
-//! let clerk = Authenticator::from_env()?;
+//! let clerk = AuthenticatorBuilder::from_env()?
+//!     // API keys and OAuth tokens bring scopes that Clerk vouches for. A machine has those that
+//!     // are granted here: what its token says of itself opens nothing.
+//!     .grant_scopes("mch_2yhFjEI5X2qWRvtV13BzSj8H6Dk", ["reports:read"])
+//!     .build()?;
 //! let app = Router::new()
 //!     .route("/whoami", get(whoami))
 //!     .route("/reports", get(whoami).route_layer(RequireScopes::all(["reports:read"])))
@@ -28,6 +32,7 @@
 //! | you want to | see |
 //! |---|---|
 //! | protect routes | [`ClerkMachineAuth`], [`RequireScopes`], [`MachineAuth`] |
+//! | give scopes to machines | [`AuthenticatorBuilder::grant_scopes`] |
 //! | verify a token without tower | [`Authenticator`] |
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
 //! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |

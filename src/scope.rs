@@ -78,15 +78,16 @@ enum Mode {
     Any,
 }
 
-/// Why a list of required scopes is not taken.
+/// Why a list of scopes is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScopeListError {
-    /// An empty list would let every token through.
-    #[error("the list of required scopes is empty; leave the requirement out instead")]
+    /// An empty list of required scopes would let every token through; one of granted scopes grants
+    /// nothing.
+    #[error("the list of scopes is empty; leave it out instead")]
     Empty,
     /// RFC 6749 §3.3 allows visible ASCII without `"` and `\`.
-    #[error("a required scope is empty or holds a space, a quote, a backslash or non-ASCII")]
+    #[error("a scope is empty or holds a space, a quote, a backslash or non-ASCII")]
     Characters,
 }
 
@@ -108,12 +109,7 @@ impl ScopePolicy {
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ScopeListError> {
         let scopes: Arc<[Box<str>]> = scopes.into_iter().map(|s| Box::from(s.as_ref())).collect();
-        if scopes.is_empty() {
-            return Err(ScopeListError::Empty);
-        }
-        if !scopes.iter().all(|scope| is_scope_token(scope)) {
-            return Err(ScopeListError::Characters);
-        }
+        check_list(&scopes)?;
         Ok(Self { mode, scopes })
     }
 
@@ -137,6 +133,17 @@ impl fmt::Debug for ScopePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} of [{self}]", self.mode)
     }
+}
+
+/// Refuses a list that is empty or holds what cannot be a scope.
+pub(crate) fn check_list<S: AsRef<str>>(scopes: &[S]) -> Result<(), ScopeListError> {
+    if scopes.is_empty() {
+        return Err(ScopeListError::Empty);
+    }
+    if !scopes.iter().all(|scope| is_scope_token(scope.as_ref())) {
+        return Err(ScopeListError::Characters);
+    }
+    Ok(())
 }
 
 /// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.

@@ -8,7 +8,7 @@ use crate::admin::AdminClient;
 use crate::cache::{KeyHasher, Marks, Memo, Told};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
-use crate::identity::{MachineAuth, UnixMillis};
+use crate::identity::{MachineAuth, ScopeGrants, UnixMillis};
 use crate::jwt::JwtPolicy;
 use crate::keys::KeyStore;
 use crate::machine_secret::MachineSecret;
@@ -36,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) opaque: Arc<OpaqueVerifier>,
     pub(crate) opaques: Arc<Memo<MachineAuth>>,
     pub(crate) receiver: Receiver,
+    pub(crate) grants: ScopeGrants,
     pub(crate) revocations: Revocations,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) admin: Option<AdminClient>,
@@ -95,6 +96,14 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Grants what this service grants to the sender, as the last step of every admission.
+    pub(super) fn granted(&self, mut auth: MachineAuth) -> MachineAuth {
+        if let MachineAuth::M2m(token) = &mut auth {
+            token.grant(&self.grants);
+        }
+        auth
     }
 
     /// Checks what may have changed since the token was verified.

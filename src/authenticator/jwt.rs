@@ -190,9 +190,12 @@ impl Core {
             return Told::Now(Ok(auth));
         };
         match self.receiver.check_jwt(token, sender, now, &self.tasks) {
-            Told::Now(answer) => Told::Now(answer.map(|()| auth)),
+            Told::Now(answer) => Told::Now(answer.map(|()| self.granted(auth))),
             Told::Later(answer) => {
-                Told::Later(Box::pin(async move { answer.await.map(|()| auth) }))
+                let core = Arc::clone(self);
+                Told::Later(Box::pin(async move {
+                    answer.await.map(|()| core.granted(auth))
+                }))
             }
         }
     }

@@ -47,7 +47,7 @@ impl Core {
         if let MachineAuth::M2m(token) = &auth {
             self.receiver.check_opaque(token)?;
         }
-        Ok(auth)
+        Ok(self.granted(auth))
     }
 }
 

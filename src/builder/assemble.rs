@@ -10,6 +10,7 @@ use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts};
 use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
 use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
+use crate::identity::ScopeGrants;
 use crate::jwt::{Audience, JwtPolicy};
 use crate::keys::{KeySource, KeyStore};
 use crate::opaque::{OpaqueParts, OpaquePolicy, OpaqueVerifier};
@@ -37,8 +38,9 @@ pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildEr
     let identity = Identity::of(&settings)?;
     let accepted = identity.accepted(settings.accept)?;
     let binding = identity.binding(accepted, settings.senders.clone())?;
+    let grants = settings.grants.clone().checked()?;
     let shared = Shared::new(settings, identity)?;
-    Ok(Authenticator::new(shared.core(accepted, binding)))
+    Ok(Authenticator::new(shared.core(accepted, binding, grants)))
 }
 
 impl Shared {
@@ -66,7 +68,7 @@ impl Shared {
         })
     }
 
-    fn core(mut self, accepted: Accepted, binding: Binding) -> Core {
+    fn core(mut self, accepted: Accepted, binding: Binding, grants: ScopeGrants) -> Core {
         let admin = self.admin();
         Core {
             accepted,
@@ -84,6 +86,7 @@ impl Shared {
             opaque: Arc::new(OpaqueVerifier::new(self.opaque())),
             opaques: Arc::new(self.memo(self.settings.opaque, self.settings.negative_capacity)),
             receiver: self.receiver(binding, admin.as_ref()),
+            grants,
             revocations: Revocations::new(
                 Arc::clone(&self.forget.hasher),
                 Arc::clone(&self.settings.clock),

@@ -1,13 +1,14 @@
 //! Collects the settings of an authenticator and checks them together.
 //!
 //! Order within this folder: `error`, `settings`, `publishable_key` ← `bounds`, `checked` ← `assemble` ←
-//! here, `tuning`, `env`.
+//! here, `tuning`, `grants`, `env`.
 
 mod assemble;
 mod bounds;
 mod checked;
 mod env;
 mod error;
+mod grants;
 mod publishable_key;
 mod settings;
 mod tuning;

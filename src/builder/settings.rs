@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::grants::GrantSettings;
 use crate::cache::Windows;
 use crate::clock::{Clock, SystemClock};
 use crate::keys::KeyWindows;
@@ -49,6 +50,7 @@ pub(super) struct Settings {
     pub(super) audience: Vec<String>,
     pub(super) accept: Option<TokenTypes>,
     pub(super) senders: SenderSetting,
+    pub(super) grants: GrantSettings,
     pub(super) api_key_subjects: Vec<String>,
     pub(super) require_cat: bool,
     pub(super) skew: Duration,
@@ -79,6 +81,7 @@ impl Default for Settings {
             audience: Vec::new(),
             accept: None,
             senders: SenderSetting::Default,
+            grants: GrantSettings::default(),
             api_key_subjects: vec!["user_".to_owned(), "org_".to_owned()],
             require_cat: false,
             skew: seconds(5),

@@ -92,7 +92,7 @@ macro_rules! shared_accessors {
                 &self.0.facts.subject
             }
 
-            /// Returns the scopes as Clerk lists them.
+            /// Returns the scopes that the token carries, as Clerk's own auth object does.
             #[must_use]
             pub fn scopes(&self) -> &crate::scope::Scopes {
                 &self.0.facts.scopes

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::facts::{Facts, TokenFormat, shared_accessors};
+use super::grants::{Granted, ScopeGrants, no_scopes};
 use crate::scope::Scopes;
 
 /// A verified M2M token.
 #[derive(Debug, Clone, PartialEq)]
-pub struct M2mToken(Arc<Inner>);
+pub struct M2mToken(Arc<Inner>, Granted);
 
 #[derive(Debug, PartialEq)]
 struct Inner {
@@ -26,10 +27,17 @@ impl M2mToken {
             TokenFormat::Jwt => Scopes::default(),
             TokenFormat::Opaque => custom_scopes(facts.raw_claims()),
         };
-        Self(Arc::new(Inner {
+        let inner = Inner {
             facts,
             custom_scopes,
-        }))
+        };
+        Self(Arc::new(inner), Granted::Nothing)
+    }
+
+    /// Grants what this service grants to the sender. Done for every request: a cached identity
+    /// has no grants.
+    pub(crate) fn grant(&mut self, grants: &ScopeGrants) {
+        self.1 = grants.of(self);
     }
 
     /// Returns the machine (`mch_…`) that sent the token.
@@ -38,15 +46,38 @@ impl M2mToken {
         self.subject()
     }
 
-    /// Tells whether the token carries a scope, in its scopes or in its custom claim `scopes`.
+    /// Returns the scopes that this service grants to the sender; they decide, not
+    /// [`scopes`](Self::scopes).
+    ///
+    /// They come from
+    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes). Without
+    /// it a machine has none.
+    #[must_use]
+    pub fn granted_scopes(&self) -> &Scopes {
+        match &self.1 {
+            Granted::Nothing => no_scopes(),
+            Granted::Scopes(scopes) => scopes,
+            Granted::Claimed => self.claimed_scopes(),
+        }
+    }
+
+    /// Returns `true` if this service grants the scope to the sender.
     ///
     /// # Security
     ///
-    /// The sending machine chose its custom claims itself; see
+    /// What the token itself says does not count: see
     /// [`MachineAuth::has_scope`](super::MachineAuth::has_scope).
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes().contains(scope) || self.0.custom_scopes.contains(scope)
+        self.granted_scopes().contains(scope)
+    }
+
+    /// The scopes that the sender chose.
+    fn claimed_scopes(&self) -> &Scopes {
+        match self.0.facts.format {
+            TokenFormat::Jwt => self.scopes(),
+            TokenFormat::Opaque => &self.0.custom_scopes,
+        }
     }
 }
 

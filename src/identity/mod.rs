@@ -1,11 +1,13 @@
 //! Who sent the request: the typed identity that handlers receive.
 //!
-//! Order within this folder: `custom` ← `facts` ← `m2m`, `api_key`, `oauth` ← here ← `serialize`, `carried`.
+//! Order within this folder: `custom` ← `facts` ← `m2m` (with `grants`), `api_key`, `oauth` ← here ←
+//! `serialize`, `carried`.
 
 mod api_key;
 mod carried;
 mod custom;
 mod facts;
+mod grants;
 mod m2m;
 mod oauth;
 mod serialize;
@@ -20,6 +22,7 @@ pub(crate) use self::carried::{Anonymous, forget_identity};
 pub(crate) use self::custom::CustomClaims;
 pub use self::facts::{ClaimsError, TokenFormat};
 pub(crate) use self::facts::{Facts, UnixMillis};
+pub(crate) use self::grants::{GrantFn, ScopeGrants};
 pub use self::m2m::M2mToken;
 pub use self::oauth::OAuthToken;
 use crate::scope::Scopes;
@@ -94,28 +97,45 @@ impl MachineAuth {
         &self.facts().subject
     }
 
-    /// Returns the scopes as Clerk lists them.
+    /// Returns the scopes that the token carries, as Clerk's own auth object does.
     ///
     /// For an opaque M2M token these are the machines that it may reach.
+    ///
+    /// # Security
+    ///
+    /// Not what decides for an M2M token, since those of a JWT are its sender's choice: see
+    /// [`granted_scopes`](Self::granted_scopes).
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
         &self.facts().scopes
     }
 
-    /// Tells whether the token carries a scope.
+    /// Returns the scopes that decide: those that [`has_scope`](Self::has_scope) and
+    /// [`RequireScopes`](crate::RequireScopes) look for.
     ///
-    /// For an opaque M2M token the custom claim `scopes` counts too, as it does in an M2M JWT.
+    /// For an API key and an OAuth token, the scopes that it carries. For an M2M token, the scopes
+    /// that this service grants to the sending machine with
+    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes), and none
+    /// without it.
+    #[must_use]
+    pub fn granted_scopes(&self) -> &Scopes {
+        match self {
+            Self::M2m(token) => token.granted_scopes(),
+            Self::ApiKey(_) | Self::OAuth(_) => self.scopes(),
+        }
+    }
+
+    /// Returns `true` if the sender has this scope: see [`granted_scopes`](Self::granted_scopes).
     ///
     /// # Security
     ///
-    /// The scopes of an M2M token are claims that the sending machine chose when it created the
-    /// token: they say what it wants to do, not what an administrator allowed.
+    /// The scopes in an M2M token are claims that the sending machine chose when it created the
+    /// token: they say what it wants to do, not what an administrator allowed. They open nothing,
+    /// unless the service asks for it with
+    /// [`trust_m2m_scope_claims`](crate::AuthenticatorBuilder::trust_m2m_scope_claims).
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
-        match self {
-            Self::M2m(token) => token.has_scope(scope),
-            Self::ApiKey(_) | Self::OAuth(_) => self.scopes().contains(scope),
-        }
+        self.granted_scopes().contains(scope)
     }
 
     /// Reads the custom claims of the token into a type of yours.

@@ -91,7 +91,11 @@ impl<R> ClerkMachineAuth<R> {
         self
     }
 
-    /// Lets in only tokens that carry all of these scopes; an empty list does not compile.
+    /// Lets in only tokens that have all of these scopes; an empty list does not compile.
+    ///
+    /// M2M tokens have the scopes that
+    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes) grants to
+    /// the sending machine, and no others.
     ///
     /// For some routes only, for any one of several scopes, or for a list that is known only when
     /// the service runs, see [`RequireScopes`](super::RequireScopes).

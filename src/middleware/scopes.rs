@@ -38,9 +38,12 @@ use crate::scope::{ScopeListError, ScopePolicy};
 ///
 /// # Security
 ///
-/// The scopes of an M2M token are claims that its sender chose; see
-/// [`MachineAuth::has_scope`]. A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody
-/// in: every request is answered with 500.
+/// For an M2M token only the scopes count that this service grants to the sending machine with
+/// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes): those in the
+/// token are claims that its sender chose. See [`MachineAuth::has_scope`].
+///
+/// A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody in: every request is answered
+/// with 500.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RequireScopes<R = ProblemJson> {

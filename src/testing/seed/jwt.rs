@@ -94,13 +94,18 @@ impl<'a> JwtBuilder<'a> {
         self.claim("aud", audience)
     }
 
-    /// Sets the OAuth scopes (`scope`, one string).
+    /// Sets the scopes: those of an OAuth token (`scope`, one string), or the claim `scopes` that
+    /// the sender of an M2M token chooses itself (a list).
     pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         let scopes: Vec<_> = scopes
             .into_iter()
             .map(|scope| scope.as_ref().to_owned())
             .collect();
-        self.claim("scope", scopes.join(" "))
+        if self.oauth {
+            self.claim("scope", scopes.join(" "))
+        } else {
+            self.claim("scopes", scopes)
+        }
     }
 
     /// Sets the OAuth client.

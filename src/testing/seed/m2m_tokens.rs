@@ -17,6 +17,7 @@ pub struct M2mTokenBuilder<'a> {
     emulator: &'a ClerkEmulator,
     machine: String,
     claims: Value,
+    scopes: Option<Value>,
     lifetime: Lifetime,
 }
 
@@ -31,6 +32,13 @@ impl M2mTokenBuilder<'_> {
     /// Sets the custom claims.
     pub fn claims(mut self, claims: Value) -> Self {
         self.claims = claims;
+        self
+    }
+
+    /// Sets the claim `scopes`, a list that the sending machine chooses itself. Not to be confused
+    /// with the machines that the token may reach.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 
@@ -63,11 +71,12 @@ impl M2mTokenBuilder<'_> {
             Lifetime::Of(lifetime) => Some(expiry(lifetime, now)),
             Lifetime::Endless => None,
         };
+        let mut claims = self.claims;
+        if let Some(scopes) = self.scopes {
+            claims["scopes"] = scopes;
+        }
         let scopes = machine.scopes.into_iter().collect();
-        let detail = M2mDetail {
-            claims: self.claims,
-            scopes,
-        };
+        let detail = M2mDetail { claims, scopes };
         let token = state.m2m.create(&machine.id, detail, expires_at, now);
         IssuedToken::new(token.id, token.secret)
     }
@@ -80,6 +89,7 @@ impl ClerkEmulator {
             emulator: self,
             machine: machine.as_ref().to_owned(),
             claims: Value::Null,
+            scopes: None,
             lifetime: Lifetime::OfMachine,
         }
     }

@@ -6,7 +6,6 @@ use clerk_machine_auth::testing::{Endpoint, Fault};
 use clerk_machine_auth::{
     AuthError, AuthErrorKind, EmptyBody, GrpcStatus, RequireScopes, ResponseForAuthError, TokenType,
 };
-use serde_json::json;
 
 use crate::layer::world::{World, bearer, call, request, status, text};
 
@@ -225,23 +224,6 @@ async fn rule_14_scopes_are_asked_for_by_all_and_by_any_on_every_request() {
         assert_eq!(status(&app, request).await, expected, "{path}");
     }
     assert_eq!(world.clerk.calls(Endpoint::VerifyApiKey), 1);
-}
-
-#[tokio::test]
-async fn rule_14_an_m2m_token_carries_scopes_in_its_custom_claims() {
-    let world = World::new().await;
-    let app = world.app(world.layer().require_scopes(["reports:read"]));
-    let claims = json!({"scopes": ["reports:read"]});
-    let opaque = world
-        .clerk
-        .m2m_token(&world.caller)
-        .claims(claims.clone())
-        .create();
-    let jwt = world.clerk.m2m_jwt(&world.caller).claims(claims).create();
-    for token in [opaque.token(), jwt.token()] {
-        assert_eq!(status(&app, bearer(token)).await, 200);
-    }
-    assert_eq!(status(&app, bearer(&world.jwt())).await, 403);
 }
 
 #[tokio::test]

@@ -4,4 +4,5 @@ mod answers;
 mod extractors;
 mod options;
 mod readiness;
+mod scopes;
 mod world;
