@@ -59,7 +59,11 @@ impl Shared {
             hasher: Arc::new(hasher),
         };
         Ok(Self {
-            upstream: Arc::new(Upstream::new(settings.budget, settings.in_flight, clock)),
+            upstream: Arc::new(Upstream::new(
+                settings.call_budget(),
+                settings.in_flight,
+                clock,
+            )),
             settings,
             identity,
             transport,

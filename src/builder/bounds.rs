@@ -51,7 +51,7 @@ fn times(settings: &Settings) -> [Rule; 12] {
 #[rustfmt::skip]
 fn numbers(settings: &Settings) -> [Rule; 6] {
     const SUBJECTS: &str = "one or more of `user_`, `org_`, `mch_`, `scim_`";
-    let budget = &settings.budget;
+    let budget = settings.call_budget();
     let has_no_name = settings.audience.iter().any(String::is_empty);
     let are_subjects = are_subjects(&settings.api_key_subjects);
     [

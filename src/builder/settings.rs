@@ -36,6 +36,14 @@ pub(super) enum SenderSetting {
     Any,
 }
 
+/// The call budget as it was given; what is not depends on the instance.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct BudgetSetting {
+    pub(super) total: Option<u32>,
+    pub(super) unknown: Option<u32>,
+    pub(super) burst: Option<u32>,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) secret_key: Option<Result<SecretKey, SecretError>>,
@@ -62,7 +70,7 @@ pub(super) struct Settings {
     pub(super) keys: KeyWindows,
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
-    pub(super) budget: BudgetConfig,
+    pub(super) budget: BudgetSetting,
     pub(super) in_flight: usize,
     pub(super) http: Option<reqwest::Client>,
     pub(super) clock: Arc<dyn Clock>,
@@ -104,14 +112,35 @@ impl Default for Settings {
             },
             connect_timeout: seconds(1),
             timeout: seconds(3),
-            budget: BudgetConfig {
-                total: 80,
-                unknown: 60,
-                burst: 300,
-            },
+            budget: BudgetSetting::default(),
             in_flight: 256,
             http: None,
             clock: Arc::new(SystemClock),
         }
+    }
+}
+
+impl Settings {
+    /// Returns the call budget: what was set, and for the rest what suits the instance's limit.
+    pub(super) fn call_budget(&self) -> BudgetConfig {
+        let default = if self.is_development() {
+            BudgetConfig::DEVELOPMENT
+        } else {
+            BudgetConfig::PRODUCTION
+        };
+        let BudgetSetting {
+            total,
+            unknown,
+            burst,
+        } = self.budget;
+        BudgetConfig::new(total.unwrap_or(default), unknown, burst)
+    }
+
+    /// Returns `true` if a key says that the instance is a development one.
+    fn is_development(&self) -> bool {
+        let secret = self.secret_key.as_ref().and_then(|key| key.as_ref().ok());
+        let publishable = self.publishable_key.as_deref();
+        secret.is_some_and(|key| key.expose_secret().starts_with("sk_test_"))
+            || publishable.is_some_and(|key| key.trim().starts_with("pk_test_"))
     }
 }

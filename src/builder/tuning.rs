@@ -89,25 +89,33 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Makes at most this many calls to Clerk in a second; 80 by default.
+    /// Makes at most this many calls to Clerk in a second; 80 by default, and 8 where the secret or
+    /// publishable key is one of a development instance (`sk_test_…`, `pk_test_…`).
     ///
-    /// Clerk allows a production instance 1000 in 10 s, and all replicas share that.
+    /// Clerk allows a production instance 1 000 in 10 s and a development instance 100, and all
+    /// replicas share that. When Clerk answers 429 the rate is halved, and a twentieth of it comes
+    /// back in each second: replicas that know nothing of each other so come to share the limit.
     pub const fn calls_per_second(mut self, calls: u32) -> Self {
-        self.settings.budget.total = calls;
+        self.settings.budget.total = Some(calls);
         self
     }
 
-    /// Lets tokens that nothing is known of use at most this many of those calls; 60 by default.
+    /// Lets tokens that nothing is known of use at most this many of those calls; three quarters of
+    /// them by default (60 of 80).
     ///
     /// The rest is reserved for known tokens, which may also use whatever unknown ones leave.
     pub const fn unknown_calls_per_second(mut self, calls: u32) -> Self {
-        self.settings.budget.unknown = calls;
+        self.settings.budget.unknown = Some(calls);
         self
     }
 
-    /// Lets this many calls be made at once after a quiet time; 300 by default.
+    /// Lets this many calls for unknown tokens be made at once after a quiet time; two and a half
+    /// seconds of them by default (150).
+    ///
+    /// The worst ten seconds of a process are this burst and eleven seconds of calls: with the
+    /// defaults less than the 1 000 that Clerk allows.
     pub const fn call_burst(mut self, calls: u32) -> Self {
-        self.settings.budget.burst = calls;
+        self.settings.budget.burst = Some(calls);
         self
     }
 

@@ -5,12 +5,16 @@
 //! 2. Over budget a call waits at most 100 ms, and is refused if that is not enough. While too
 //!    many are under way it waits for a place for half of its time: the rest is for the call.
 //! 3. After failures in a row calls are refused at once, save for one try in each half second.
-//! 4. Clerk's `Retry-After` is kept, up to a bound.
+//! 4. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
+//!    back by a twentieth in each second.
 //!
-//! Order within this folder: `budget`, `breaker`, `report` ← here.
+//! Order within this folder: `pace` ← `budget`; `breaker`, `report`; ← here.
 
 mod breaker;
 mod budget;
+mod pace;
+#[cfg(test)]
+mod replicas_tests;
 mod report;
 
 use std::sync::Arc;
@@ -54,6 +58,8 @@ pub(crate) struct Upstream {
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
     upstream: &'a Upstream,
+    /// When it was given, on the monotonic clock.
+    since: Duration,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -90,6 +96,7 @@ impl Upstream {
         match slot {
             Ok(Ok(slot)) => Ok(Pass {
                 upstream: self,
+                since: self.clock.monotonic(),
                 _slot: slot,
             }),
             _ => Err(self.refuse(lane, Duration::ZERO)),
@@ -150,6 +157,8 @@ impl Pass<'_> {
     pub(crate) fn throttled(self, delay: Option<Duration>) -> AuthError {
         let now = self.upstream.clock.monotonic();
         let pause = self.upstream.breaker.pause(now, delay);
+        let until = now.saturating_add(pause);
+        self.upstream.budget.throttled(self.since, now, until);
         self.upstream.note(Trouble::RateLimited);
         AuthError::retry_after(Reason::RateLimited, pause)
     }

@@ -205,6 +205,9 @@ impl ClerkEmulator {
     }
 
     /// Returns the settings of [`authenticator_for`](Self::authenticator_for), to add others.
+    ///
+    /// The call budget is that of a production instance, although the secret is one of a
+    /// development instance: the emulator has no limit unless you set one.
     pub fn authenticator_builder(&self, machine: &EmulatedMachine) -> AuthenticatorBuilder {
         Authenticator::builder()
             .api_url(self.api_url())
@@ -212,6 +215,7 @@ impl ClerkEmulator {
             .publishable_key(self.publishable_key())
             .machine_secret_key(machine.secret_key())
             .machine_id(machine.id())
+            .calls_per_second(80)
             .clock(self.clock().clone())
     }
 }

@@ -125,6 +125,28 @@ fn an_api_url_may_end_in_v1_or_a_slash() {
 #[test]
 fn rule_12_the_default_of_everything_is_enough_to_build_without_a_runtime() {
     let auth = sound().build().unwrap();
-    assert_eq!(auth.health().calls_left_unknown, 300);
+    assert_eq!(auth.health().calls_left_unknown, 15);
     assert!(!auth.health().keys_ready && auth.health().trouble.is_none());
+}
+
+/// Clerk allows 1 000 calls in ten seconds to a production instance, 100 to a development one.
+#[test]
+fn rule_12_the_default_budget_is_that_of_the_instance() {
+    let left = |builder: AuthenticatorBuilder| {
+        let health = builder.build().unwrap().health();
+        (health.calls_left_unknown, health.calls_left_known)
+    };
+    let live = || sound().secret_key("sk_live_4f8a");
+    assert_eq!(left(live()), (150, 170));
+    assert_eq!(left(sound()), (15, 17));
+    let machine = Authenticator::builder().machine_secret_key("ak_a");
+    assert_eq!(left(machine.clone()), (150, 170));
+    let development = "pk_test_Y2xlYW4tbWF5Zmx5LTYyLmNsZXJrLmFjY291bnRzLmRldiQ=";
+    let machine = machine.publishable_key(development).any_sender();
+    assert_eq!(left(machine), (15, 17));
+    // What is set counts, and the rest follows from it.
+    assert_eq!(left(sound().calls_per_second(80)), (150, 170));
+    assert_eq!(left(live().calls_per_second(40)), (75, 85));
+    assert_eq!(left(live().calls_per_second(1)), (2, 2));
+    assert_eq!(left(sound().call_burst(40)), (40, 42));
 }

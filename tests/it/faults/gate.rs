@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use clerk_machine_auth::BreakerState;
-use clerk_machine_auth::testing::{Endpoint, Fault};
+use clerk_machine_auth::testing::{Endpoint, Fault, RateLimit};
+use clerk_machine_auth::{Authenticator, BreakerState};
 use futures_util::future::join_all;
 
 use crate::faults::keys::settle;
@@ -62,6 +62,46 @@ async fn rule_12_over_budget_is_an_honest_503_and_known_tokens_have_their_own() 
     }
     assert_eq!(world.asked() - before, 5, "all were asked about again");
     assert_eq!(service.health().saturations, 0);
+}
+
+/// The worst ten seconds: a burst after a quiet time, then as much as anybody likes to send.
+#[tokio::test]
+async fn rule_12_no_ten_seconds_of_one_process_exceed_clerks_limit() {
+    for (limit, per_second) in [
+        (RateLimit::DEVELOPMENT, None),
+        (RateLimit::PRODUCTION, Some(80)),
+    ] {
+        let world = World::new().await;
+        world
+            .clerk
+            .configure(|options| options.rate_limit = Some(limit));
+        let mut builder = Authenticator::builder()
+            .api_url(world.clerk.api_url())
+            .secret_key(world.clerk.secret_key())
+            .machine_id(world.me.id())
+            .clock(world.clerk.clock().clone());
+        if let Some(calls) = per_second {
+            builder = builder.calls_per_second(calls);
+        }
+        let service = builder.build().unwrap();
+        // Each a question to the registry, in the lane of known tokens.
+        let senders: Vec<_> = (0..260)
+            .map(|n| world.clerk.machine(format!("sender {n}")).create())
+            .collect();
+        for (second, senders) in senders.chunks(13).enumerate() {
+            let junk: Vec<_> = (0..100).map(|n| format!("ak_junk_{second}_{n}")).collect();
+            join_all(junk.iter().map(|token| status(&service, token))).await;
+            let jwts: Vec<_> = senders
+                .iter()
+                .map(|sender| world.clerk.m2m_jwt(sender).create().token().to_owned())
+                .collect();
+            join_all(jwts.iter().map(|token| status(&service, token))).await;
+            world.pass(SECOND / 2);
+        }
+        let health = service.health();
+        assert_eq!(health.last_error, None, "{limit:?}");
+        assert_eq!(health.breaker, BreakerState::Closed);
+    }
 }
 
 #[tokio::test]

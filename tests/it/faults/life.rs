@@ -53,8 +53,8 @@ async fn health_is_fit_for_a_readiness_route() {
         ("lastError", json!(null)),
         ("inFlight", json!(0)),
         ("saturations", json!(0)),
-        ("callsLeftUnknown", json!(300)),
-        ("callsLeftKnown", json!(320)),
+        ("callsLeftUnknown", json!(150)),
+        ("callsLeftKnown", json!(170)),
     ] {
         assert_eq!(health[name], expected, "{name} of {health}");
     }
