@@ -37,6 +37,7 @@
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
 //! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |
 //! | refuse a token at once | [`Revocations`] |
+//! | get tokens for the calls that you make | [`M2mTokenSource`], [`M2mTokenLayer`] and [`outbound`] |
 //! | manage machines, scopes, tokens, keys | [`AdminClient`] and [`admin`] |
 //! | keep the machine secret fresh | [`MachineSecret`] |
 //! | test your service without Clerk | `testing`, behind the feature of that name |
@@ -50,6 +51,7 @@
 //! # Features
 //!
 //! - `axum` (default): extractors for axum.
+//! - `reqwest-middleware`: [`M2mTokenLayer`] as a middleware for reqwest.
 //! - `testing`: `testing::ClerkEmulator`, a Clerk of your own for tests and examples.
 
 #![forbid(unsafe_code)]
@@ -86,6 +88,7 @@ mod keys;
 mod machine_secret;
 mod middleware;
 mod opaque;
+pub mod outbound;
 mod random;
 mod receiver;
 mod revocation;
@@ -115,6 +118,10 @@ pub use self::machine_secret::{MachineSecret, Reload, Rotation, RotationHandle, 
 pub use self::middleware::{
     ClerkMachineAuth, ClerkMachineAuthService, Decided, EmptyBody, GrpcStatus, ProblemJson,
     RequireScopes, RequireScopesService, ResponseForAuthError, ResponseFuture,
+};
+pub use self::outbound::{
+    M2mTokenLayer, M2mTokenSource, M2mTokenSourceBuilder, OutboundToken, TokenSourceError,
+    TokenSourceErrorKind,
 };
 pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};

@@ -15,8 +15,12 @@ pub(crate) fn bytes<const N: usize>() -> Option<[u8; N]> {
 /// Spreading retries keeps many replicas from returning to a struggling upstream in step. With no
 /// entropy the middle is as good as any other choice: nothing secret depends on it.
 pub(crate) fn jitter(around: Duration) -> Duration {
-    let fraction = bytes::<2>().map_or(0.5, |random| spread(u16::from_be_bytes(random)));
-    around.mul_f64(0.5 + fraction)
+    around.mul_f64(0.5 + fraction())
+}
+
+/// Draws a number from `0.0..=1.0`; the middle where there is no entropy.
+pub(crate) fn fraction() -> f64 {
+    bytes::<2>().map_or(0.5, |random| spread(u16::from_be_bytes(random)))
 }
 
 /// Maps a uniformly random number onto `0.0..=1.0`.

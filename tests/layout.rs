@@ -16,20 +16,25 @@ const TIERS: [&[&str]; 14] = [
     &["admin"],
     &["upstream"],
     &["health", "opaque", "receiver"],
-    &["authenticator"],
+    &["authenticator", "outbound"],
     &["builder", "middleware"],
     &["axum"],
     &["testing", "fuzzing"],
 ];
 
 /// What reaches up, and why that is right.
-const SEAMS: [(&str, &str, &str); 2] = [
+const SEAMS: [(&str, &str, &str); 3] = [
     (
         "machine_secret",
         "admin",
         "AdminError: what its source, the admin client, fails with",
     ),
     ("authenticator", "builder", "documentation"),
+    (
+        "outbound",
+        "builder",
+        "BuildError: what every builder fails with",
+    ),
 ];
 
 fn tier(module: &str) -> usize {

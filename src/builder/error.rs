@@ -27,7 +27,7 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    pub(super) fn new(setting: &'static str, problem: impl fmt::Display) -> Self {
+    pub(crate) fn new(setting: &'static str, problem: impl fmt::Display) -> Self {
         let problem = problem.to_string();
         Self { setting, problem }
     }

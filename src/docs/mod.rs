@@ -7,6 +7,7 @@
 //! | [`revocation`] | for how long a revoked credential can still be accepted |
 //! | [`outages`] | what happens while Clerk is slow or away |
 //! | [`cost`] | how many tokens the call budget carries, and what Clerk charges |
+//! | [`outbound`](crate::outbound) | how a service gets tokens for its own calls, and what they cost |
 //! | [`performance`] | what a request costs in time and memory |
 //! | [`comparison`] | what Clerk's SDKs and other crates do |
 //! | [`threats`] | the threat model, with a test for every row |

@@ -16,5 +16,6 @@ mod emulator;
 mod faults;
 mod layer;
 mod machine_secret;
+mod outbound;
 mod support;
 mod wire;

@@ -1,0 +1,104 @@
+//! The service around a client.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response, header};
+use tower_service::Service;
+
+use super::future::{M2mTokenFuture, Sent, Spare, Wait};
+use super::layer::{M2mTokenLayer, RetryRequest};
+use super::source::Asked;
+use super::token::OutboundToken;
+
+/// The error of the service: the client's own, or [`TokenSourceError`](super::TokenSourceError).
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The service of [`M2mTokenLayer`].
+#[derive(Debug, Clone)]
+pub struct M2mTokenService<S, R> {
+    inner: S,
+    layer: M2mTokenLayer<R>,
+}
+
+impl<S, R> M2mTokenService<S, R> {
+    pub(super) const fn new(inner: S, layer: M2mTokenLayer<R>) -> Self {
+        Self { inner, layer }
+    }
+
+    /// Returns the client behind this service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns the client behind this service, to change it.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Gives the client behind this service back.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
+    /// Returns `true` if the token is to be added (rule O7).
+    fn applies<B>(&self, request: &Request<B>) -> bool {
+        !request.headers().contains_key(header::AUTHORIZATION)
+            && self.layer.config.origins.allow(request.uri())
+    }
+}
+
+/// Adds a token to a request that has none.
+pub(super) fn attach<B>(request: &mut Request<B>, token: &OutboundToken) {
+    let headers = request.headers_mut();
+    headers.insert(header::AUTHORIZATION, token.header());
+}
+
+impl<S, A, B, R> Service<Request<A>> for M2mTokenService<S, R>
+where
+    S: Service<Request<A>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    R: RetryRequest<A>,
+{
+    type Response = Response<B>;
+    type Error = BoxError;
+    type Future = M2mTokenFuture<S, A>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        if !self.applies(&request) {
+            return M2mTokenFuture::calling(self.inner.call(request), None);
+        }
+        let source = &self.layer.config.source;
+        let spare = R::copy(&request).map(|request| Spare {
+            request,
+            service: self.inner.clone(),
+        });
+        match source.ask() {
+            Asked::Now(Ok(token)) => {
+                attach(&mut request, &token);
+                let sent = Sent {
+                    source: source.clone(),
+                    token,
+                    spare,
+                };
+                M2mTokenFuture::calling(self.inner.call(request), Some(sent))
+            }
+            Asked::Now(Err(error)) => M2mTokenFuture::failed(error),
+            Asked::Later(token) => {
+                // The service that said it was ready goes with the request; its clone did not.
+                let clone = self.inner.clone();
+                let service = std::mem::replace(&mut self.inner, clone);
+                M2mTokenFuture::waiting(Wait {
+                    token,
+                    source: source.clone(),
+                    request,
+                    service,
+                    spare,
+                })
+            }
+        }
+    }
+}

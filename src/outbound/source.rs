@@ -1,0 +1,360 @@
+//! The source of tokens: hands out the present one, and has at most one mint under way.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures_util::future::BoxFuture;
+
+use super::builder::M2mTokenSourceBuilder;
+use super::error::TokenSourceError;
+use super::health::TokenSourceHealth;
+use super::mint::{Minter, Occasion};
+use super::pacing::Pacing;
+use super::token::{Minted, OutboundToken, Stage, millis};
+use crate::builder::BuildError;
+use crate::flights::{Flights, Waiter};
+use crate::tasks::{NoRuntime, Tasks};
+
+/// Keeps an M2M token of this service at hand, for the calls that it makes; cheap to clone.
+///
+/// All clones share one token. Nothing is called before the first token is needed, so a service
+/// starts while Clerk is away; [`warm_up`](Self::warm_up) mints it ahead of time. The rules are in
+/// the [module's docs](super).
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use clerk_machine_auth::testing::{ClerkEmulator, Endpoint};
+/// # let clerk = ClerkEmulator::start().await;
+/// # let billing = clerk.machine("billing").create();
+/// use clerk_machine_auth::M2mTokenSource;
+///
+/// let source = M2mTokenSource::builder()
+///     .machine_secret_key(billing.secret_key())
+///     .api_url(clerk.api_url())
+///     .build()?;
+/// let token = source.token().await?;
+/// assert!(token.header().is_sensitive());
+/// // From here on no call waits, and Clerk is asked again about once in 48 minutes.
+/// assert_eq!(source.token().await?.id(), token.id());
+/// assert_eq!(clerk.calls(Endpoint::CreateM2mToken), 1);
+/// # Ok(()) }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct M2mTokenSource {
+    shared: Arc<Shared>,
+}
+
+/// What all clones of a source share.
+pub(super) struct Shared {
+    /// Read by every call without a lock, replaced as a whole.
+    present: ArcSwapOption<Minted>,
+    minter: Minter,
+    pacing: Pacing,
+    force_cooldown: Duration,
+    flights: Flights<(), Outcome>,
+    tasks: Tasks,
+    /// Mints under way: for a moment two, where the first was lost and another begun.
+    minting: AtomicU32,
+    mints: AtomicU64,
+    forced: AtomicU64,
+}
+
+type Outcome = Result<OutboundToken, TokenSourceError>;
+
+/// A token, or the wait for one.
+pub(super) enum Asked {
+    Now(Outcome),
+    Later(BoxFuture<'static, Outcome>),
+}
+
+/// How often a wait whose mint was lost begins another: the mint ran on the runtime of another
+/// caller, which has ended, or it panicked.
+const ATTEMPTS_AFTER_LOSS: u32 = 2;
+
+impl M2mTokenSource {
+    pub(super) fn new(minter: Minter, force_cooldown: Duration) -> Self {
+        let shared = Arc::new(Shared {
+            present: ArcSwapOption::empty(),
+            minter,
+            pacing: Pacing::default(),
+            force_cooldown,
+            flights: Flights::new(),
+            tasks: Tasks::new(),
+            minting: AtomicU32::new(0),
+            mints: AtomicU64::new(0),
+            forced: AtomicU64::new(0),
+        });
+        Self { shared }
+    }
+
+    /// Starts with the defaults.
+    pub fn builder() -> M2mTokenSourceBuilder {
+        M2mTokenSourceBuilder::default()
+    }
+
+    /// Takes `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the environment.
+    ///
+    /// To add settings of your own, start from [`M2mTokenSourceBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`M2mTokenSourceBuilder::build`] does, and for a variable that is not Unicode.
+    pub fn from_env() -> Result<Self, BuildError> {
+        M2mTokenSourceBuilder::from_env()?.build()
+    }
+
+    /// Returns the present token, minted first if there is none.
+    ///
+    /// A valid token is returned at once, without a lock and without an allocation, also while
+    /// it is renewed in the background. May be dropped at any time: the mint goes on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no valid token and Clerk gives none, with
+    /// [`retry_after`](TokenSourceError::retry_after). The next call after that time asks again.
+    pub async fn token(&self) -> Result<OutboundToken, TokenSourceError> {
+        match self.ask() {
+            Asked::Now(outcome) => outcome,
+            Asked::Later(outcome) => outcome.await,
+        }
+    }
+
+    /// Tells the source that a receiver answered 401 to this token.
+    ///
+    /// Returns `true` if the call is worth another try: the token is no longer the present one, or
+    /// a new one will be minted, which happens at most once in 30 seconds
+    /// ([`force_cooldown`](M2mTokenSourceBuilder::force_cooldown)). A token that is refused within
+    /// that time stays in use, since other receivers may well accept it.
+    pub fn refused(&self, token: &OutboundToken) -> bool {
+        let shared = &*self.shared;
+        let Some(present) = shared.present() else {
+            return true;
+        };
+        if !present.is(token) || present.0.refused.load(Ordering::Relaxed) {
+            return true;
+        }
+        let now = shared.minter.clock.monotonic();
+        let forced = shared.pacing.may_force(now, shared.force_cooldown);
+        if forced {
+            tracing::debug!(token_id = %token.id(), "a receiver refused the M2M token");
+            present.0.refused.store(true, Ordering::Relaxed);
+        }
+        forced
+    }
+
+    /// Mints the first token, so that no call has to wait for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`token`](Self::token) does.
+    pub async fn warm_up(&self) -> Result<(), TokenSourceError> {
+        self.token().await.map(drop)
+    }
+
+    /// Returns how the source is doing.
+    #[must_use]
+    pub fn health(&self) -> TokenSourceHealth {
+        let shared = &*self.shared;
+        let (present, clock) = (shared.present(), &*shared.minter.clock);
+        let stage = present.as_ref().map(|token| token.0.stage(clock));
+        let now = millis(clock.monotonic());
+        let age = |token: &OutboundToken| now.saturating_sub(token.0.received_at) / 1_000;
+        let expires_in = |token: &OutboundToken| {
+            token.0.expires_at?;
+            Some(token.0.remaining(clock).as_secs())
+        };
+        let (trouble, last_error) = shared.pacing.trouble();
+        TokenSourceHealth {
+            ready: matches!(stage, Some(Stage::Fresh | Stage::Due)),
+            age_seconds: present.as_ref().map(age),
+            expires_in_seconds: present.as_ref().and_then(expires_in),
+            minting: shared.is_minting(),
+            trouble,
+            last_error,
+            mints: shared.mints.load(Ordering::Relaxed),
+            forced: shared.forced.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Returns the present token at once, or the wait for a new one.
+    pub(super) fn ask(&self) -> Asked {
+        let shared = &self.shared;
+        let Some(present) = shared.present() else {
+            return shared.wait(None);
+        };
+        match present.0.stage(&*shared.minter.clock) {
+            Stage::Fresh => Asked::Now(Ok(present)),
+            Stage::Due => {
+                shared.renew_behind();
+                Asked::Now(Ok(present))
+            }
+            Stage::Spare => shared.wait(Some(present)),
+            Stage::Over => shared.wait(None),
+        }
+    }
+}
+
+impl Shared {
+    fn present(&self) -> Option<OutboundToken> {
+        self.present.load_full().map(OutboundToken)
+    }
+
+    fn is_minting(&self) -> bool {
+        self.minting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Begins a renewal in the background, unless one is under way or it is too early for one.
+    fn renew_behind(self: &Arc<Self>) {
+        if !self.is_minting() && self.pacing.allows(self.minter.clock.monotonic()) {
+            // Without a runtime it is left to a caller who has one.
+            self.begin_or_join().ok();
+        }
+    }
+
+    /// Waits for a mint; where that fails, a token that is close to its end, or that one receiver
+    /// refused, is better than none.
+    fn wait(self: &Arc<Self>, spare: Option<OutboundToken>) -> Asked {
+        let waiter = match self.begin_or_join() {
+            Ok(Some(waiter)) => waiter,
+            Ok(None) => {
+                let now = self.minter.clock.monotonic();
+                return Asked::Now(spare.ok_or_else(|| self.pacing.held_back(now)));
+            }
+            Err(NoRuntime) => {
+                return Asked::Now(spare.ok_or_else(TokenSourceError::no_runtime));
+            }
+        };
+        let shared = Arc::clone(self);
+        Asked::Later(Box::pin(async move {
+            let outcome = shared.landed(waiter).await;
+            outcome.or_else(|error| shared.usable(spare).ok_or(error))
+        }))
+    }
+
+    /// A minute may have passed since the token was looked at.
+    fn usable(&self, spare: Option<OutboundToken>) -> Option<OutboundToken> {
+        let clock = &*self.minter.clock;
+        spare.filter(|token| token.0.stage(clock) != Stage::Over)
+    }
+
+    async fn landed(self: &Arc<Self>, mut waiter: Waiter<Outcome>) -> Outcome {
+        for _ in 0..ATTEMPTS_AFTER_LOSS {
+            if let Some(outcome) = waiter.landed().await {
+                return outcome;
+            }
+            // The lost mint may be about to clear its place.
+            tokio::task::yield_now().await;
+            match self.begin_or_join() {
+                Ok(Some(next)) => waiter = next,
+                Ok(None) => return Err(self.pacing.held_back(self.minter.clock.monotonic())),
+                Err(NoRuntime) => return Err(TokenSourceError::no_runtime()),
+            }
+        }
+        let outcome = waiter.landed().await;
+        outcome.unwrap_or_else(|| Err(TokenSourceError::lost()))
+    }
+
+    fn begin_or_join(self: &Arc<Self>) -> Result<Option<Waiter<Outcome>>, NoRuntime> {
+        let now = self.minter.clock.monotonic();
+        let may_begin = || self.pacing.allows(now);
+        self.flights
+            .join_if((), &self.tasks, may_begin, || self.mint())
+    }
+
+    /// Runs one mint; what it is for is decided while nobody else can begin one.
+    fn mint(self: &Arc<Self>) -> impl Future<Output = Outcome> + Send + 'static {
+        let (occasion, under_way) = (self.occasion(), UnderWay::begin(self));
+        async move {
+            let shared = Arc::clone(&under_way.0);
+            let minted = shared.minter.mint(&occasion).await;
+            shared.settle(minted)
+        }
+    }
+
+    fn occasion(&self) -> Occasion {
+        let Some(present) = self.present() else {
+            return Occasion::First;
+        };
+        if present.0.refused.load(Ordering::Relaxed) {
+            self.forced.fetch_add(1, Ordering::Relaxed);
+            return Occasion::Refusal;
+        }
+        match present.0.stage(&*self.minter.clock) {
+            Stage::Over => Occasion::First,
+            _ => Occasion::Renewal(present),
+        }
+    }
+
+    /// Takes the outcome of a mint into use.
+    fn settle(&self, minted: Outcome) -> Outcome {
+        let now = self.minter.clock.monotonic();
+        match minted {
+            Ok(token) => {
+                self.mints.fetch_add(1, Ordering::Relaxed);
+                if self.pacing.succeeded().is_some() {
+                    tracing::info!("M2M tokens can be minted again");
+                }
+                Ok(self.adopt(token, now))
+            }
+            Err(error) => {
+                let (error, news) = self.pacing.failed(error, now);
+                if news {
+                    tracing::warn!(%error, "an M2M token could not be minted; one that is still \
+                        valid stays in use");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Uses this token from now on, unless Clerk has handed out the present one again (rule O6).
+    fn adopt(&self, token: OutboundToken, now: Duration) -> OutboundToken {
+        match self.present() {
+            Some(present) if present.0.id == token.0.id => {
+                present.0.refused.store(false, Ordering::Relaxed);
+                let margin = present.0.fresh_until;
+                present.0.refresh_at.store(margin, Ordering::Relaxed);
+                self.pacing.hold(now);
+                present
+            }
+            _ => {
+                self.present.store(Some(Arc::clone(&token.0)));
+                token
+            }
+        }
+    }
+}
+
+/// Shows that a mint is under way, however it ends.
+struct UnderWay(Arc<Shared>);
+
+impl UnderWay {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        shared.minting.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.minting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for M2mTokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("M2mTokenSource")
+            .field("present", &self.shared.present())
+            .field("minter", &self.shared.minter)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! A token for outgoing calls, and how long it is worth using.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderValue;
+
+use crate::clock::Clock;
+use crate::id::M2mTokenId;
+
+const BEARER: &str = "Bearer ";
+
+/// An M2M token of this service, as it goes into a request; cheap to clone.
+///
+/// # Security
+///
+/// `Debug` shows the token's identifier and never the token.
+#[derive(Clone)]
+pub struct OutboundToken(pub(super) Arc<Minted>);
+
+/// A token and its times: those that only move forward are milliseconds of the monotonic clock.
+pub(super) struct Minted {
+    /// `Bearer …`, marked as sensitive.
+    pub(super) header: HeaderValue,
+    pub(super) id: M2mTokenId,
+    /// By the wall clock, since the Unix epoch.
+    pub(super) expires_at: Option<Duration>,
+    /// How long Clerk lets it live, from its creation.
+    pub(super) lifetime: Duration,
+    pub(super) received_at: u64,
+    /// From here on a call of `token()` begins a mint in the background.
+    pub(super) refresh_at: AtomicU64,
+    /// From here on a caller waits for a new token, if there is one to be had.
+    pub(super) fresh_until: u64,
+    /// From here on the token is not used at all.
+    pub(super) usable_until: u64,
+    /// The monotonic second in which the wall clock was last looked at.
+    pub(super) looked_at: AtomicU64,
+    /// A receiver has refused it, and a new one may be minted.
+    pub(super) refused: AtomicBool,
+}
+
+/// How far a token is through its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Used as it is.
+    Fresh,
+    /// Used as it is, and renewed in the background.
+    Due,
+    /// Used only if no new one comes: close to its end, or refused.
+    Spare,
+    /// Not used.
+    Over,
+}
+
+impl OutboundToken {
+    /// Returns the value for the `Authorization` field (`Bearer …`), marked as sensitive.
+    ///
+    /// The clone shares its bytes and allocates nothing.
+    #[must_use]
+    pub fn header(&self) -> HeaderValue {
+        self.0.header.clone()
+    }
+
+    /// Returns the token itself.
+    ///
+    /// # Security
+    ///
+    /// The name is long on purpose: every use is a place to review.
+    #[must_use]
+    pub fn expose_secret(&self) -> &str {
+        let text = self.0.header.to_str().unwrap_or_default();
+        text.strip_prefix(BEARER).unwrap_or_default()
+    }
+
+    /// Returns the token's identifier (`mt_…`), which may be logged.
+    #[must_use]
+    pub fn id(&self) -> &M2mTokenId {
+        &self.0.id
+    }
+
+    /// Returns when the token expires; `None` for one that does not.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(self.0.expires_at?)
+    }
+
+    /// Returns `true` if this is the very same token, not just an equal one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Writes the `Authorization` field of a token, marked so that no layer below logs it.
+pub(super) fn authorization(token: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(format!("{BEARER}{token}")).ok()?;
+    header.set_sensitive(true);
+    // The first clone of a value moves its bytes to where clones share them; later ones only count.
+    let _shared = header.clone();
+    Some(header)
+}
+
+impl Minted {
+    /// Returns how far the token is through its life (rules O2 and O3).
+    pub(super) fn stage(&self, clock: &dyn Clock) -> Stage {
+        let now = clock.monotonic();
+        let millis = millis(now);
+        if millis >= self.usable_until || self.is_expired(now.as_secs(), clock) {
+            Stage::Over
+        } else if self.refused.load(Ordering::Relaxed) || millis >= self.fresh_until {
+            Stage::Spare
+        } else if millis >= self.refresh_at.load(Ordering::Relaxed) {
+            Stage::Due
+        } else {
+            Stage::Fresh
+        }
+    }
+
+    /// Compares with the wall clock, once in each second: a machine that was suspended, or whose
+    /// clock was set, finds out within that second, and a hit reads one clock instead of two.
+    fn is_expired(&self, second: u64, clock: &dyn Clock) -> bool {
+        if self.looked_at.load(Ordering::Relaxed) == second {
+            return false;
+        }
+        let expired = self.expires_at.is_some_and(|at| clock.unix_time() >= at);
+        if !expired {
+            self.looked_at.store(second, Ordering::Relaxed);
+        }
+        expired
+    }
+
+    /// Returns for how long the token may still be used.
+    pub(super) fn remaining(&self, clock: &dyn Clock) -> Duration {
+        let by_age = self.usable_until.saturating_sub(millis(clock.monotonic()));
+        let by_age = Duration::from_millis(by_age);
+        match self.expires_at {
+            Some(at) => by_age.min(at.saturating_sub(clock.unix_time())),
+            None => by_age,
+        }
+    }
+}
+
+/// Whole milliseconds, without the wide division of `Duration::as_millis`.
+pub(super) fn millis(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000);
+    seconds.saturating_add(u64::from(time.subsec_millis()))
+}
+
+impl fmt::Debug for OutboundToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundToken")
+            .field("id", &self.0.id)
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,10 @@
+//! The caller's half against the emulator: rules O1 to O9.
+
+mod canary;
+mod clients;
+mod leaders;
+mod refusals;
+mod renewal;
+mod retry;
+mod sharing;
+mod world;
