@@ -1,30 +1,38 @@
 //! One run of a piece of work at a time, detached from the request that began it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::tasks::{NoRuntime, Tasks};
-
-/// What a flight ended with, once it has.
-type Landing<T> = watch::Receiver<Option<T>>;
+use crate::tasks::{NoRuntime, SharedTask, Spawner, TaskError, Tasks, runtime};
 
 /// The flights that are under way, by what they are for.
+type UnderWay<K, T> = HashMap<K, SharedTask<T>>;
+
+/// The flights of one kind of work.
 ///
 /// The lock is a plain mutex: it is held for one look into a map and never across an `.await`,
 /// and only requests that missed the cache come here at all.
 #[derive(Debug)]
 pub(crate) struct Flights<K, T> {
-    under_way: Arc<Mutex<HashMap<K, Landing<T>>>>,
+    under_way: Arc<Mutex<UnderWay<K, T>>>,
+}
+
+impl<K, T> Clone for Flights<K, T> {
+    fn clone(&self) -> Self {
+        Self {
+            under_way: Arc::clone(&self.under_way),
+        }
+    }
 }
 
 impl<K, T> Flights<K, T>
 where
-    K: Eq + Hash + Copy + Send + 'static,
+    K: Eq + Hash + Copy + Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new() -> Self {
@@ -36,19 +44,20 @@ where
     /// Joins the flight for this key, or begins one.
     ///
     /// The flight goes on when the request that began it is gone, and clears its place whether it
-    /// ends, panics or is cancelled.
+    /// ends, panics or is cancelled. It gives up on its own after the timeout of `tasks`; one that
+    /// has not, on a runtime that stands still, is replaced.
     pub(crate) fn join<F>(
         &self,
         key: K,
         tasks: &Tasks,
-        work: impl FnOnce() -> F,
+        work: impl Fn() -> F + Send + Sync + 'static,
     ) -> Result<Waiter<T>, NoRuntime>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let joined = self.join_if(key, tasks, || true, work)?;
         // Never missing: it was allowed to begin.
-        joined.ok_or(NoRuntime)
+        joined.ok_or(NoRuntime::Missing)
     }
 
     /// Joins the flight for this key, or begins one if that is allowed.
@@ -59,48 +68,58 @@ where
         key: K,
         tasks: &Tasks,
         may_begin: impl FnOnce() -> bool,
-        work: impl FnOnce() -> F,
+        work: impl Fn() -> F + Send + Sync + 'static,
     ) -> Result<Option<Waiter<T>>, NoRuntime>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        // Before the lock: a future that cannot be spawned is dropped, and with it a `Place`.
-        let runtime = Tasks::runtime()?;
-        let under_way = lock(&self.under_way);
-        if let Some(landing) = under_way.get(&key) {
-            return Ok(Some(Waiter::joined(landing)));
-        }
-        let begin = || self.begin(under_way, key, (tasks, &runtime), work());
-        Ok(may_begin().then(begin))
+        let (flights, spawner) = (self.clone(), tasks.spawner().clone());
+        let Some((flight, joined)) = self.enter(key, &spawner, may_begin, &work)? else {
+            return Ok(None);
+        };
+        let again = move || {
+            let entered = flights.enter(key, &spawner, || true, &work).ok()?;
+            entered.map(|(flight, _)| flight)
+        };
+        Ok(Some(Waiter {
+            flight,
+            joined,
+            again: Box::new(again),
+        }))
     }
 
-    /// Begins a flight while the lock is held that showed there is none.
-    fn begin<F>(
+    fn enter<F>(
         &self,
-        mut under_way: MutexGuard<'_, HashMap<K, Landing<T>>>,
         key: K,
-        (tasks, runtime): (&Tasks, &Handle),
-        work: F,
-    ) -> Waiter<T>
+        spawner: &Spawner,
+        may_begin: impl FnOnce() -> bool,
+        work: &impl Fn() -> F,
+    ) -> Result<Option<(SharedTask<T>, bool)>, NoRuntime>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let (landed, landing) = watch::channel(None);
-        let place = Place(Arc::clone(&self.under_way), key);
-        let flight = async move {
+        // Before the lock: a future that cannot be spawned is dropped, and with it a `Place`.
+        let runtime = runtime()?;
+        let mut under_way = lock(&self.under_way);
+        if let Some(flight) = under_way.get(&key).filter(|flight| !flight.is_gone()) {
+            return Ok(Some((flight.clone(), true)));
+        }
+        if !may_begin() {
+            return Ok(None);
+        }
+        let (landed, flight) = SharedTask::new(spawner.deadline());
+        let place = Place(Arc::clone(&self.under_way), key, flight.clone());
+        let work = work();
+        under_way.insert(key, flight.clone());
+        // A runtime that is shutting down drops the flight at once, and `Place` needs the lock.
+        drop(under_way);
+        spawner.spawn(&runtime, async move {
             // Dropped last, and on every way out: waiters see the result before the place is free.
             let _place = place;
             let result = work.await;
             landed.send_replace(Some(result));
-        };
-        under_way.insert(key, landing.clone());
-        // A runtime that is shutting down drops the flight at once, and `Place` needs the lock.
-        drop(under_way);
-        tasks.spawn(runtime, flight);
-        Waiter {
-            landing,
-            joined: false,
-        }
+        });
+        Ok(Some((flight, false)))
     }
 
     #[cfg(test)]
@@ -109,39 +128,53 @@ where
     }
 }
 
+/// Begins the work of a flight anew, unless somebody else has by now.
+type Again<T> = Box<dyn Fn() -> Option<SharedTask<T>> + Send + Sync>;
+
 /// The end of a flight, awaited; dropping it does not touch the flight.
-#[derive(Debug)]
 pub(crate) struct Waiter<T> {
-    landing: Landing<T>,
+    flight: SharedTask<T>,
     joined: bool,
+    again: Again<T>,
 }
 
 impl<T: Clone> Waiter<T> {
-    fn joined(landing: &Landing<T>) -> Self {
-        Self {
-            landing: landing.clone(),
-            joined: true,
-        }
-    }
-
-    /// Tells whether the flight was under way already, and may have asked before a change.
+    /// Returns `true` if the flight was under way already, and may have asked before a change.
     pub(crate) const fn is_joined(&self) -> bool {
         self.joined
     }
 
-    /// Returns the result, or `None` where the flight was lost (it panicked or was cancelled).
-    pub(crate) async fn landed(mut self) -> Option<T> {
-        let result = self.landing.wait_for(Option::is_some).await.ok()?;
-        result.clone()
+    /// Waits for the result until the deadline.
+    ///
+    /// A flight that is gone is begun anew once, on the runtime of the caller.
+    pub(crate) async fn landed(self, deadline: Instant) -> Result<T, TaskError> {
+        match self.flight.result(deadline).await {
+            Err(error @ (TaskError::Lost | TaskError::Stuck)) if Instant::now() < deadline => {
+                (self.again)().ok_or(error)?.result(deadline).await
+            }
+            outcome => outcome,
+        }
     }
 }
 
-/// Frees the place of a flight when it is over, however it ends.
-struct Place<K: Eq + Hash, T>(Arc<Mutex<HashMap<K, Landing<T>>>>, K);
+impl<T> fmt::Debug for Waiter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter")
+            .field("joined", &self.joined)
+            .finish_non_exhaustive()
+    }
+}
 
-impl<K: Eq + Hash, T> Drop for Place<K, T> {
+/// Frees the place of a flight when it is over, however it ends, unless another has taken it.
+struct Place<K: Eq + Hash, T: Clone>(Arc<Mutex<UnderWay<K, T>>>, K, SharedTask<T>);
+
+impl<K: Eq + Hash, T: Clone> Drop for Place<K, T> {
     fn drop(&mut self) {
-        lock(&self.0).remove(&self.1);
+        let Self(under_way, key, own) = self;
+        let mut under_way = lock(under_way);
+        if under_way.get(key).is_some_and(|flight| flight.is(own)) {
+            under_way.remove(key);
+        }
     }
 }
 
@@ -154,24 +187,33 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
-    use tokio::time::sleep;
+    use tokio::time::{advance, sleep};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn flights<T: Clone + Send + Sync + 'static>() -> (Flights<u8, T>, Tasks) {
+        (Flights::new(), Tasks::new(SECOND * 3))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn rule_11_many_waiters_share_one_flight() {
-        let (flights, tasks) = (Flights::new(), Tasks::new());
+        let (flights, tasks) = flights();
         let runs = Arc::new(AtomicU32::new(0));
         let waiters: Vec<_> = (0..10_000)
             .map(|_| {
                 let runs = Arc::clone(&runs);
-                let work = || async move {
-                    sleep(Duration::from_millis(10)).await;
-                    runs.fetch_add(1, Ordering::SeqCst)
+                let work = move || {
+                    let runs = Arc::clone(&runs);
+                    async move {
+                        sleep(Duration::from_millis(10)).await;
+                        runs.fetch_add(1, Ordering::SeqCst)
+                    }
                 };
                 flights.join(1, &tasks, work).unwrap()
             })
             .collect();
         for waiter in waiters {
-            assert_eq!(waiter.landed().await, Some(0));
+            assert_eq!(waiter.landed(tasks.deadline()).await, Ok(0));
         }
         assert_eq!(runs.load(Ordering::SeqCst), 1);
         tokio::task::yield_now().await;
@@ -180,44 +222,114 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn rule_11_a_lost_leader_does_not_end_the_flight() {
-        let (flights, tasks) = (Flights::new(), Tasks::new());
+        let (flights, tasks) = flights();
         let work = || async {
-            sleep(Duration::from_secs(1)).await;
+            sleep(SECOND).await;
             7
         };
         let leader = flights.join(1, &tasks, work).unwrap();
         let follower = flights.join(1, &tasks, || async { 8 }).unwrap();
         drop(leader);
-        assert_eq!(follower.landed().await, Some(7));
+        assert_eq!(follower.landed(tasks.deadline()).await, Ok(7));
     }
 
     #[tokio::test]
     async fn rule_11_a_panic_frees_the_place() {
-        let (flights, tasks) = (Flights::new(), Tasks::new());
+        let (flights, tasks) = flights();
         let lost = flights.join(1, &tasks, || async { panic!("on purpose") });
-        assert_eq!(lost.unwrap().landed().await, None::<u8>);
+        let lost = lost.unwrap().landed(tasks.deadline()).await;
+        assert_eq!(lost, Err::<u8, _>(TaskError::Lost));
         let next = flights.join(1, &tasks, || async { 1 }).unwrap();
-        assert_eq!(next.landed().await, Some(1));
+        assert_eq!(next.landed(tasks.deadline()).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn rule_11_a_flight_that_was_lost_is_begun_anew_once_by_whoever_waits() {
+        let (flights, tasks) = flights();
+        let runs = Arc::new(AtomicU32::new(0));
+        let waiters: Vec<_> = (0..100)
+            .map(|_| {
+                let runs = Arc::clone(&runs);
+                let work = move || {
+                    let run = runs.fetch_add(1, Ordering::SeqCst);
+                    async move {
+                        assert!(run > 0, "on purpose");
+                        run
+                    }
+                };
+                flights.join(1, &tasks, work).unwrap()
+            })
+            .collect();
+        let deadline = tasks.deadline();
+        let landed = waiters.into_iter().map(|waiter| waiter.landed(deadline));
+        let landed = futures_util::future::join_all(landed).await;
+        assert!(landed.into_iter().all(|result| result == Ok(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rule_11_nobody_waits_past_its_deadline_or_for_a_flight_that_is_stuck() {
+        let (flights, tasks) = flights();
+        let begun = Instant::now();
+        // As on a runtime that nobody drives: it does not even give up in time.
+        let stuck = flights.join(1, &tasks, || sleep(SECOND * 3_600)).unwrap();
+        let early = flights.join(1, &tasks, || async {}).unwrap();
+        assert!(early.is_joined());
+        assert_eq!(early.landed(begun + SECOND).await, Err(TaskError::Late));
+        assert_eq!(begun.elapsed(), SECOND);
+        let last = flights.join(1, &tasks, || async {}).unwrap();
+        assert!(last.is_joined());
+        // Told that it is stuck, with time left: the work is begun anew.
+        assert_eq!(last.landed(begun + SECOND * 4).await, Ok(()));
+        assert!(begun.elapsed() < SECOND * 4);
+        assert_eq!(
+            stuck.landed(begun + SECOND * 3).await,
+            Err(TaskError::Stuck)
+        );
+        advance(SECOND * 3_600).await;
+        tokio::task::yield_now().await;
+        assert_eq!(flights.under_way(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rule_11_a_stuck_flight_is_replaced_and_does_not_clear_the_place_of_the_next() {
+        let (flights, tasks) = flights();
+        let begin = |time| flights.join(1, &tasks, move || sleep(time)).unwrap();
+        let _stuck = begin(SECOND * 5);
+        advance(SECOND * 4).await;
+        let next = begin(SECOND * 2);
+        assert!(!next.is_joined());
+        // The first one ends while the second is under way.
+        sleep(SECOND * 3 / 2).await;
+        assert_eq!(flights.under_way(), 1);
+        assert!(begin(SECOND).is_joined());
+        assert_eq!(next.landed(tasks.deadline()).await, Ok(()));
     }
 
     #[test]
     fn rule_11_a_runtime_that_has_ended_loses_the_flight_and_frees_its_place() {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .unwrap();
         let handle = runtime.handle().clone();
         runtime.shutdown_background();
         let _inside = handle.enter();
-        let (flights, tasks) = (Flights::new(), Tasks::new());
+        let (flights, tasks) = flights();
         let lost = flights.join(1, &tasks, || async { 1 }).unwrap();
         assert_eq!(flights.under_way(), 0);
-        assert_eq!(lost.landing.borrow().as_ref(), None::<&u8>);
+        assert!(lost.flight.is_gone());
     }
 
     #[test]
-    fn without_a_runtime_nothing_is_begun() {
-        let (flights, tasks) = (Flights::<u8, u8>::new(), Tasks::new());
-        assert!(flights.join(1, &tasks, || async { 1 }).is_err());
+    fn without_a_runtime_or_its_timers_nothing_is_begun() {
+        let (flights, tasks) = flights::<u8>();
+        let begin = || flights.join(1, &tasks, || async { 1 }).map(|_| ());
+        assert_eq!(begin(), Err(NoRuntime::Missing));
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        assert_eq!(
+            runtime.unwrap().block_on(async { begin() }),
+            Err(NoRuntime::WithoutTimers)
+        );
         assert_eq!(flights.under_way(), 0);
     }
 }

@@ -23,6 +23,11 @@ impl SecretSource for ManagedMachine {
         &self.id
     }
 
+    fn timeout(&self) -> Duration {
+        let parts = &self.client.parts;
+        parts.read.deadline.max(parts.write.deadline)
+    }
+
     fn read(&self) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>> {
         Box::pin(self.client.machines().get_secret_key(&self.id))
     }

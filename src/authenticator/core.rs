@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::forget::Forget;
 use super::jwt::JwtVerdict;
 use crate::admin::AdminClient;
@@ -16,7 +18,7 @@ use crate::opaque::OpaqueVerifier;
 use crate::receiver::Receiver;
 use crate::revocation::Revocations;
 use crate::secret::SecretKey;
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, Wait};
 use crate::token::{Presented, Shape, TokenTypes, classify};
 use crate::upstream::Upstream;
 
@@ -104,6 +106,14 @@ impl Core {
             token.grant(&self.grants);
         }
         auth
+    }
+
+    /// Returns what a request is given that has to wait, with its deadline where it has one already.
+    pub(super) const fn wait(&self, deadline: Option<Instant>) -> Wait<'_> {
+        Wait {
+            tasks: &self.tasks,
+            deadline,
+        }
     }
 
     /// Checks what may have changed since the token was verified.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 
 use super::core::{Core, reject};
 use super::recall::Glance;
@@ -13,6 +14,7 @@ use crate::flights::Waiter;
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::jwt::UnverifiedJwt;
 use crate::keys::{Generation, KeyStore, KeysInUse, Newer};
+use crate::tasks::TaskError;
 use crate::token::{BearerToken, TokenTypes};
 
 /// A JWT whose signature and claims were right under one generation of keys.
@@ -46,14 +48,6 @@ enum Doubt {
     Keys(Reason),
 }
 
-impl Doubt {
-    const fn reason(self) -> Reason {
-        match self {
-            Self::Bad(reason) | Self::Keys(reason) => reason,
-        }
-    }
-}
-
 impl Core {
     pub(super) fn jwt(
         self: &Arc<Self>,
@@ -83,12 +77,12 @@ impl Core {
         now: Duration,
     ) -> Told<MachineAuth> {
         match self.prove(case, keys) {
-            Ok(verdict) => self.admit_jwt(verdict, case.accept, now),
+            Ok(verdict) => self.admit_jwt(verdict, case.accept, now, None),
             Err(Doubt::Bad(reason)) => reject(reason),
             Err(Doubt::Keys(reason)) => match store.newer(keys, now, &self.tasks) {
                 Ok(Newer::Here(newer)) => self.jwt_under(case, store, Some(&newer), now),
                 Ok(Newer::Coming(fetch)) => self.jwt_after(fetch, case),
-                Ok(Newer::No) => reject(reason),
+                Ok(Newer::No) => Told::Now(Err(store.misfit(reason, now))),
                 Err(error) => Told::Now(Err(error)),
             },
         }
@@ -132,6 +126,7 @@ impl Core {
     fn jwt_after(self: &Arc<Self>, fetch: Waiter<()>, case: Case<'_>) -> Told<MachineAuth> {
         let Case { name, accept, .. } = case;
         let (core, token) = (Arc::clone(self), SecretString::from(case.token));
+        let deadline = self.tasks.deadline();
         Told::Later(Box::pin(async move {
             let token = token.expose_secret();
             let case = Case {
@@ -139,9 +134,10 @@ impl Core {
                 name,
                 accept,
             };
-            let verdict = core.prove_after(fetch, case).await?;
+            let verdict = core.prove_after(fetch, case, deadline).await?;
             let now = core.clock.monotonic();
-            core.admit_jwt(verdict, accept, now).into_result().await
+            let told = core.admit_jwt(verdict, accept, now, Some(deadline));
+            told.into_result().await
         }))
     }
 
@@ -151,24 +147,32 @@ impl Core {
         &self,
         fetch: Waiter<()>,
         case: Case<'_>,
+        deadline: Instant,
     ) -> Result<JwtVerdict, AuthError> {
         let store = self.keys.as_ref().ok_or(Reason::TypeNotAccepted)?;
         let current = || store.current(self.clock.monotonic(), &self.tasks);
         let is_early = fetch.is_joined();
-        fetch.landed().await;
+        let landed = fetch.landed(deadline).await;
         let keys = current();
-        let reason = match self.prove(case, keys.as_deref()) {
-            Err(Doubt::Keys(reason)) if is_early => reason,
-            proof => return Ok(proof.map_err(Doubt::reason)?),
-        };
-        let now = self.clock.monotonic();
-        match store.newer(keys.as_deref(), now, &self.tasks)? {
-            Newer::Coming(fetch) => fetch.landed().await.unwrap_or_default(),
-            Newer::Here(_) => {}
-            Newer::No => return Err(reason.into()),
+        let proof = self.prove(case, keys.as_deref());
+        if !matches!(proof, Err(Doubt::Keys(_))) || !is_early {
+            return proof.map_err(|doubt| self.misfit(store, doubt, landed));
         }
+        let landed = match store.newer(keys.as_deref(), self.clock.monotonic(), &self.tasks)? {
+            Newer::Coming(fetch) => fetch.landed(deadline).await,
+            Newer::Here(_) | Newer::No => Ok(()),
+        };
         let proof = self.prove(case, current().as_deref());
-        Ok(proof.map_err(Doubt::reason)?)
+        proof.map_err(|doubt| self.misfit(store, doubt, landed))
+    }
+
+    /// Tells a bad token from one that newer keys might fit, if they could be fetched.
+    fn misfit(&self, store: &KeyStore, doubt: Doubt, landed: Result<(), TaskError>) -> AuthError {
+        match (doubt, landed) {
+            (Doubt::Bad(reason), _) => reason.into(),
+            (Doubt::Keys(_), Err(_)) => Reason::NoKeys.into(),
+            (Doubt::Keys(reason), Ok(())) => store.misfit(reason, self.clock.monotonic()),
+        }
     }
 
     /// Decides on a JWT that has been verified, now or before.
@@ -177,26 +181,36 @@ impl Core {
         verdict: JwtVerdict,
         accept: TokenTypes,
         now: Duration,
+        deadline: Option<Instant>,
     ) -> Told<MachineAuth> {
         let JwtVerdict { auth, sender, .. } = verdict;
         if !accept.contains(auth.token_type()) {
             return reject(Reason::TypeNotAccepted);
         }
-        if let Err(reason) = self.check_now(&auth, UnixMillis::from_duration(self.jwt_policy.skew))
-        {
+        if let Err(reason) = self.check_jwt_now(&auth) {
             return reject(reason);
         }
         let MachineAuth::M2m(token) = &auth else {
             return Told::Now(Ok(auth));
         };
-        match self.receiver.check_jwt(token, sender, now, &self.tasks) {
+        match self
+            .receiver
+            .check_jwt(token, sender, now, self.wait(deadline))
+        {
             Told::Now(answer) => Told::Now(answer.map(|()| self.granted(auth))),
             Told::Later(answer) => {
                 let core = Arc::clone(self);
                 Told::Later(Box::pin(async move {
-                    answer.await.map(|()| core.granted(auth))
+                    answer.await?;
+                    // It may have been refused, or have expired, while Clerk was asked.
+                    core.check_jwt_now(&auth)?;
+                    Ok(core.granted(auth))
                 }))
             }
         }
+    }
+
+    fn check_jwt_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
+        self.check_now(auth, UnixMillis::from_duration(self.jwt_policy.skew))
     }
 }

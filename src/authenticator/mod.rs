@@ -160,7 +160,8 @@ impl Authenticator {
         if keys.current(core.clock.monotonic(), &core.tasks).is_none()
             && let Some(fetch) = keys.fetch(core.clock.monotonic(), &core.tasks)?
         {
-            fetch.landed().await;
+            // Whether it brought keys shows below.
+            fetch.landed(core.tasks.deadline()).await.ok();
         }
         let ready = keys.current(core.clock.monotonic(), &core.tasks);
         ready.map(|_| ()).ok_or_else(|| Reason::NoKeys.into())

@@ -24,15 +24,14 @@ impl Core {
         token: BearerToken<'_>,
         glance: &Glance,
     ) -> Told<MachineAuth> {
-        let question = |why: Why| {
+        let question = || {
             let verifier = Arc::clone(&self.opaque);
-            verifier.ask(kind, SecretString::from(token.as_str()), why)
+            let token = SecretString::from(token.as_str());
+            move |why: Why| Arc::clone(&verifier).ask(kind, token.clone(), why)
         };
+        let wait = self.wait(None);
         // The promise of the first letters is kept: they alone make the type of an opaque token.
-        match self
-            .opaques
-            .tell(glance.name, glance.now, &self.tasks, question)
-        {
+        match self.opaques.tell(glance.name, glance.now, wait, question) {
             Told::Now(answer) => Told::Now(answer.and_then(|auth| self.admit_opaque(auth))),
             Told::Later(answer) => {
                 let core = Arc::clone(self);

@@ -73,6 +73,6 @@ impl Core {
             return None;
         }
         let accept = accept.and(self.accepted.jwt);
-        Some(self.admit_jwt(verdict, accept, glance.now))
+        Some(self.admit_jwt(verdict, accept, glance.now, None))
     }
 }

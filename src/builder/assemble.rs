@@ -98,7 +98,7 @@ impl Shared {
             upstream: Arc::clone(&self.upstream),
             admin,
             clock: Arc::clone(&self.settings.clock),
-            tasks: Tasks::new(),
+            tasks: Tasks::new(self.settings.timeout),
         }
     }
 

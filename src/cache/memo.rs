@@ -169,15 +169,15 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         key: CacheKey,
         why: Why,
         tasks: &Tasks,
-        question: impl FnOnce() -> F,
+        question: impl Fn(Why) -> F + Send + Sync + 'static,
     ) -> Result<Waiter<Outcome<V>>, NoRuntime>
     where
         F: Future<Output = Outcome<V>> + Send + 'static,
     {
         let began = self.marks.now();
         let memo = Arc::clone(self);
-        self.flights.join((key, began), tasks, || {
-            let question = question();
+        self.flights.join((key, began), tasks, move || {
+            let (memo, question) = (Arc::clone(&memo), question(why));
             async move {
                 let asked = memo.clock.monotonic();
                 if why == Why::Unknown

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::key::CacheKey;
 use super::memo::{Found, Memo, Named, Outcome, Why};
 use crate::error::{AuthError, Reason};
-use crate::tasks::Tasks;
+use crate::tasks::{TaskError, Wait};
 
 /// An answer that has to be waited for.
 pub(crate) type Later<V> = Pin<Box<dyn Future<Output = Result<V, AuthError>> + Send>>;
@@ -32,27 +32,29 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     /// Answers from memory where it can, and asks where it must.
     ///
     /// An answer that is due for renewal is given at once and renewed behind the request's back.
-    /// One that is past its time is given only if asking fails.
-    pub(crate) fn tell<F>(
+    /// One that is past its time is given only if asking fails. `question` is made only where it
+    /// has to be asked.
+    pub(crate) fn tell<F, Q>(
         self: &Arc<Self>,
         key: CacheKey,
         now: Duration,
-        tasks: &Tasks,
-        question: impl FnOnce(Why) -> F,
+        wait: Wait<'_>,
+        question: impl FnOnce() -> Q,
     ) -> Told<V>
     where
         F: Future<Output = Outcome<V>> + Send + 'static,
+        Q: Fn(Why) -> F + Send + Sync + 'static,
     {
         match self.look(&key, now) {
             Found::Fresh(value) => Told::Now(Ok(value)),
             Found::Due(value) => {
                 // Whether it worked shows at the next look.
-                let _detached = self.ask(key, Why::Renewal, tasks, || question(Why::Renewal));
+                let _detached = self.ask(key, Why::Renewal, wait.tasks, question());
                 Told::Now(Ok(value))
             }
             Found::Bad(reason) => Told::Now(Err(reason.into())),
-            Found::Stale(_) => self.later(key, Why::Renewal, tasks, question),
-            Found::Nothing => self.later(key, Why::Unknown, tasks, question),
+            Found::Stale(_) => self.later(key, Why::Renewal, wait, question()),
+            Found::Nothing => self.later(key, Why::Unknown, wait, question()),
         }
     }
 
@@ -60,28 +62,34 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         self: &Arc<Self>,
         key: CacheKey,
         why: Why,
-        tasks: &Tasks,
-        question: impl FnOnce(Why) -> F,
+        wait: Wait<'_>,
+        question: impl Fn(Why) -> F + Send + Sync + 'static,
     ) -> Told<V>
     where
         F: Future<Output = Outcome<V>> + Send + 'static,
     {
-        let Ok(waiter) = self.ask(key, why, tasks, || question(why)) else {
-            return Told::Now(Err(Reason::NoRuntime.into()));
+        let deadline = wait.deadline();
+        let waiter = match self.ask(key, why, wait.tasks, question) {
+            Ok(waiter) => waiter,
+            Err(error) => return Told::Now(Err(Reason::from(error).into())),
         };
         let memo = Arc::clone(self);
         Told::Later(Box::pin(async move {
-            let outcome = waiter.landed().await;
+            let outcome = waiter.landed(deadline).await;
             memo.settle(&key, outcome)
         }))
     }
 
-    fn settle(&self, key: &CacheKey, outcome: Option<Outcome<V>>) -> Result<V, AuthError> {
+    fn settle(
+        &self,
+        key: &CacheKey,
+        outcome: Result<Outcome<V>, TaskError>,
+    ) -> Result<V, AuthError> {
         let error = match outcome {
-            Some(Outcome::Good(value)) => return Ok(value),
-            Some(Outcome::Bad(reason)) => return Err(reason.into()),
-            Some(Outcome::Unavailable(error)) => error,
-            None => Reason::FlightLost.into(),
+            Ok(Outcome::Good(value)) => return Ok(value),
+            Ok(Outcome::Bad(reason)) => return Err(reason.into()),
+            Ok(Outcome::Unavailable(error)) => error,
+            Err(error) => Reason::from(error).into(),
         };
         // The question took time: what was remembered may be over by now.
         match self.look(key, self.now()) {

@@ -1,6 +1,7 @@
 //! The exact cause of a rejection, which clients never see.
 
 use super::kind::AuthErrorKind;
+use crate::tasks::{NoRuntime, TaskError};
 
 /// The exact cause, for the logs and metrics of the service; clients never see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +40,7 @@ pub(crate) enum Reason {
     Revoked,
     /// The token lacks a scope that the route asks for.
     MissingScope,
-    /// There is no usable key set, and it cannot be fetched.
+    /// There is no key set that decides on the token, and none can be fetched.
     NoKeys,
     /// Clerk did not answer, or answered with an error of its own.
     Upstream,
@@ -55,6 +56,8 @@ pub(crate) enum Reason {
     FlightLost,
     /// There is no Tokio runtime to verify on.
     NoRuntime,
+    /// The Tokio runtime was built without timers.
+    NoTimers,
     /// An extractor runs behind no `ClerkMachineAuth` layer.
     NoLayer,
     /// A route asks for a scope that cannot be one.
@@ -88,7 +91,9 @@ impl Reason {
             | Self::Credentials
             | Self::Overload
             | Self::FlightLost => AuthErrorKind::Unavailable,
-            Self::NoRuntime | Self::NoLayer | Self::BadScopeList => AuthErrorKind::Internal,
+            Self::NoRuntime | Self::NoTimers | Self::NoLayer | Self::BadScopeList => {
+                AuthErrorKind::Internal
+            }
         }
     }
 
@@ -119,8 +124,27 @@ impl Reason {
             Self::Overload => "overload",
             Self::FlightLost => "flight_lost",
             Self::NoRuntime => "no_runtime",
+            Self::NoTimers => "no_timers",
             Self::NoLayer => "no_layer",
             Self::BadScopeList => "bad_scope_list",
+        }
+    }
+}
+
+impl From<NoRuntime> for Reason {
+    fn from(error: NoRuntime) -> Self {
+        match error {
+            NoRuntime::Missing => Self::NoRuntime,
+            NoRuntime::WithoutTimers => Self::NoTimers,
+        }
+    }
+}
+
+impl From<TaskError> for Reason {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Lost | TaskError::Stuck => Self::FlightLost,
+            TaskError::Late => Self::Upstream,
         }
     }
 }

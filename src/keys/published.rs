@@ -6,16 +6,20 @@
 //! 4. A token that names an unknown key, or whose signature is wrong, may cause one fetch per
 //!    cooldown, counted from the last try that such a token caused, whatever came of it. A renewal
 //!    does not count: keys that were rotated just after it must not wait. Clerk's `kid` is the
-//!    instance's id, so a new key may come under the old name.
+//!    instance's id, so a new key may come under the old name. While the last fetch failed, such a
+//!    token may be good: nobody can tell, and it is answered with 503.
 //! 5. A fetched set replaces the former one and never adds to it. A set that cannot be used
 //!    replaces nothing.
 //! 6. A set with other contents starts a generation; what was verified under an older one is over.
+//! 7. A fetch that is cut off, as by the end of its runtime, was no try. One that stands still on a
+//!    runtime that nobody drives is replaced, and what it brings later does not undo newer keys.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http::HeaderValue;
 use tracing::Instrument as _;
 
 use super::source::{FetchError, Fetched, KeySource};
@@ -40,6 +44,8 @@ pub(crate) struct PublishedKeys {
     source: KeySource,
     windows: KeyWindows,
     state: ArcSwap<State>,
+    /// Held while the state is replaced, which nothing awaits.
+    changing: Mutex<()>,
     /// When a token that does not fit may cause the next fetch, in monotonic milliseconds.
     next_refetch: AtomicU64,
     fetches: Flights<(), ()>,
@@ -52,6 +58,7 @@ impl PublishedKeys {
             source,
             windows,
             state: ArcSwap::default(),
+            changing: Mutex::default(),
             next_refetch: AtomicU64::new(0),
             fetches: Flights::new(),
             clock,
@@ -140,53 +147,130 @@ impl PublishedKeys {
         may_begin: impl FnOnce() -> bool,
     ) -> Result<Option<Waiter<()>>, AuthError> {
         let keys = Arc::clone(self);
-        let span = tracing::debug_span!("fetch_keys");
-        let fetch = || async move { keys.renew().await }.instrument(span);
+        let fetch = move || {
+            let (keys, span) = (Arc::clone(&keys), tracing::debug_span!("fetch_keys"));
+            async move { keys.renew().await }.instrument(span)
+        };
         self.fetches
             .join_if((), tasks, may_begin, fetch)
-            .map_err(|_| Reason::NoRuntime.into())
+            .map_err(|error| Reason::from(error).into())
     }
 
-    /// One try. Only one runs at a time, so nobody else writes the state meanwhile.
+    pub(super) fn misfit(&self, reason: Reason, now: Duration) -> AuthError {
+        let state = self.state.load();
+        if state.failures == 0 {
+            return reason.into();
+        }
+        let now = Duration::from_millis(millis(now));
+        let refetch = Duration::from_millis(self.next_refetch.load(Ordering::Relaxed));
+        let next = match &state.held {
+            Some(held) => refetch.min(held.ends.refresh_at.max(state.next_try)),
+            None => state.next_try,
+        };
+        AuthError::retry_after(Reason::NoKeys, next.saturating_sub(now))
+    }
+
     async fn renew(&self) {
         let asked = self.clock.monotonic();
-        let before = State::clone(&self.state.load());
-        // Noted first: a try that is cut off counts, and is followed by a pause like any other.
-        self.state.store(Arc::new(before.tried(asked)));
-        let known = before.held.as_ref().and_then(|held| held.tag.clone());
-        match self.source.fetch(known).await {
-            Ok(fetched) => self.adopt(before, fetched, asked),
-            Err(error) => self.fail(&before, &error, asked),
+        let begun = Try::begin(self, asked);
+        let fetched = self.source.fetch(begun.known.clone()).await;
+        match fetched {
+            Ok(fetched) => self.adopt(begun.known.as_ref(), fetched, asked),
+            Err(error) => self.fail(&error, asked),
+        }
+        begun.end();
+    }
+
+    /// Replaces the state, if there is a new one.
+    fn change(&self, edit: impl FnOnce(&State) -> Option<State>) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = edit(&self.state.load()) {
+            self.state.store(Arc::new(state));
         }
     }
 
-    fn fail(&self, before: &State, error: &FetchError, asked: Duration) {
-        report(error, before.held.is_some());
-        let failures = before.failures.saturating_add(1);
-        self.state.store(Arc::new(State {
-            failures,
-            ..before.tried(asked)
-        }));
+    fn fail(&self, error: &FetchError, asked: Duration) {
+        self.change(|state| {
+            report(error, state.held.is_some());
+            let failures = state.failures.saturating_add(1);
+            (!state.is_newer_than(asked)).then(|| State {
+                failures,
+                ..state.tried(asked)
+            })
+        });
     }
 
-    fn adopt(&self, before: State, fetched: Fetched, asked: Duration) {
-        let (keys, tag) = match (fetched, before.held) {
-            (Fetched::Unchanged, Some(held)) => (held.keys, held.tag),
-            // Never: without a tag, `source` takes 304 for an error.
-            (Fetched::Unchanged, None) => return,
-            (Fetched::Keys(set, tag), held) => (succeed(set, held), tag),
-        };
-        let held = Held {
+    fn adopt(&self, known: Option<&HeaderValue>, fetched: Fetched, asked: Duration) {
+        self.change(|state| {
+            if state.is_newer_than(asked) {
+                return None;
+            }
+            let (keys, tag) = match (fetched, state.held.clone()) {
+                // Other keys came meanwhile: what is unchanged is not them.
+                (Fetched::Unchanged, Some(held)) if held.tag.as_ref() != known => return None,
+                (Fetched::Unchanged, Some(held)) => (held.keys, held.tag),
+                // Never: without a tag, `source` takes 304 for an error.
+                (Fetched::Unchanged, None) => return None,
+                (Fetched::Keys(set, tag), held) => (succeed(set, held), tag),
+            };
+            let held = Held {
+                keys,
+                ends: self.windows.ends(asked),
+                fetched_at: asked,
+                tag,
+            };
+            Some(State {
+                held: Some(held),
+                failures: 0,
+                next_try: asked,
+            })
+        });
+    }
+}
+
+/// A fetch under way. It is noted as a try at once, so that one that panics is followed by a pause
+/// like any other.
+struct Try<'a> {
+    keys: &'a PublishedKeys,
+    /// The tag of the keys that were held when it began.
+    known: Option<HeaderValue>,
+    next_try_before: Duration,
+    next_try: Duration,
+    is_over: bool,
+}
+
+impl<'a> Try<'a> {
+    fn begin(keys: &'a PublishedKeys, asked: Duration) -> Self {
+        let before = keys.state.load_full();
+        let tried = before.tried(asked);
+        let begun = Self {
             keys,
-            ends: self.windows.ends(asked),
-            fetched_at: asked,
-            tag,
+            known: before.held.as_ref().and_then(|held| held.tag.clone()),
+            next_try_before: before.next_try,
+            next_try: tried.next_try,
+            is_over: false,
         };
-        self.state.store(Arc::new(State {
-            held: Some(held),
-            failures: 0,
-            next_try: asked,
-        }));
+        keys.change(|state| Some(state.tried(asked)));
+        begun
+    }
+
+    fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        if self.is_over || std::thread::panicking() {
+            return;
+        }
+        self.keys.next_refetch.store(0, Ordering::Relaxed);
+        self.keys.change(|state| {
+            (state.next_try == self.next_try).then(|| State {
+                next_try: self.next_try_before,
+                ..state.clone()
+            })
+        });
     }
 }
 
@@ -252,7 +336,7 @@ mod tests {
 
     #[test]
     fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
-        let (keys, tasks) = (landed(2, 9), Tasks::new());
+        let (keys, tasks) = (landed(2, 9), Tasks::new(HOUR));
         let newer = |seen| keys.newer(seen, Duration::ZERO, &tasks);
         assert!(matches!(newer(1), Newer::Here(keys) if keys.generation == 2));
         assert!(matches!(newer(2), Newer::No));
@@ -265,7 +349,7 @@ mod tests {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let keys = landed(1, silent.local_addr().unwrap().port());
         for round in 1..=1_000_u32 {
-            let (now, tasks) = (HOUR * 2 * round, Tasks::new());
+            let (now, tasks) = (HOUR * 2 * round, Tasks::new(HOUR));
             let here = tokio::runtime::Handle::current();
             let start = std::sync::Barrier::new(8);
             let waits = std::thread::scope(|scope| {

@@ -42,6 +42,12 @@ impl State {
         now < held.ends.fresh_until || (self.failures > 0 && now < held.ends.stale_until)
     }
 
+    /// Returns `true` if the keys were asked for after that.
+    pub(super) fn is_newer_than(&self, asked: Duration) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| held.fetched_at > asked)
+    }
+
     /// The state while a try is under way.
     pub(super) fn tried(&self, now: Duration) -> Self {
         let pause = pause_after(self.failures.saturating_add(1));

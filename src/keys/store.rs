@@ -9,7 +9,7 @@ use super::source::KeySource;
 use super::state::{Generation, KeysInUse};
 use super::windows::KeyWindows;
 use crate::clock::Clock;
-use crate::error::AuthError;
+use crate::error::{AuthError, Reason};
 use crate::flights::Waiter;
 use crate::tasks::Tasks;
 
@@ -72,6 +72,17 @@ impl KeyStore {
                 None => keys.first_fetch(now, tasks).map(Newer::Coming),
             },
             (Self::Published(keys), Some(seen)) => Ok(keys.newer(seen.generation, now, tasks)),
+        }
+    }
+
+    /// Makes the answer to a token that fits none of the keys, now that newer ones were looked for.
+    ///
+    /// Whether it is bad is known only if the look worked: the key that it fits may be published by
+    /// now.
+    pub(crate) fn misfit(&self, reason: Reason, now: Duration) -> AuthError {
+        match self {
+            Self::Pinned(_) => reason.into(),
+            Self::Published(keys) => keys.misfit(reason, now),
         }
     }
 

@@ -33,6 +33,14 @@ impl Cell {
         current.as_ref().is_some_and(|secret| secret.is(token))
     }
 
+    /// Returns `true` if the secret is another one than it was before.
+    pub(super) fn holds_other_than(&self, before: Option<&Arc<MachineSecretKey>>) -> bool {
+        match (self.current(), before) {
+            (Some(now), Some(before)) => !same(&now, before),
+            (now, before) => now.is_some() || before.is_some(),
+        }
+    }
+
     /// Uses this secret from now on; tells whether it is another one than before.
     pub(super) fn adopt(&self, secret: MachineSecretKey) -> bool {
         if self.current().is_some_and(|now| same(&now, &secret)) {

@@ -10,6 +10,9 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 
+/// How long a call takes at most.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Clerk's side of one machine.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -74,6 +77,10 @@ impl Source {
 impl SecretSource for Source {
     fn machine_id(&self) -> &MachineId {
         &self.id
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT
     }
 
     fn read(&self) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>> {

@@ -1,14 +1,12 @@
 //! What a managed secret has and a fixed one has not: a source, and work under way.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::MutexGuard;
 
 use super::Reload;
 use super::rotation::Rotation;
 use super::source::SecretSource;
-use super::ticket::Ticket;
+use super::ticket::{Ticket, Turn};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
@@ -16,21 +14,20 @@ use crate::id::MachineId;
 pub(super) struct Managed {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
-    /// Held by a read or a rotation while it talks to Clerk.
-    turn: tokio::sync::Mutex<()>,
-    reads: Mutex<Reads>,
-    /// The last rotation, and for how long it leaves the previous secret valid.
-    ///
-    /// This and `reads` are `std` mutexes, since nothing is awaited while they are held.
-    rotation: Mutex<Option<(Duration, Ticket<Rotation>)>>,
+    /// A `std` mutex, since nothing is awaited while it is held.
+    work: Mutex<Work>,
 }
 
-/// Reads of the secret: the last one, and when the last ones of a kind began.
+/// What is under way, and when the last reads of a kind began.
 #[derive(Default)]
-struct Reads {
-    last: Option<Ticket<Reload>>,
+struct Work {
+    /// The last piece of work: a read or a rotation, which the next waits for.
+    last: Option<Turn>,
+    read: Option<Ticket<Reload>>,
     load_at: Option<Duration>,
     reload_at: Option<Duration>,
+    /// The last rotation, and for how long it leaves the previous secret valid.
+    rotation: Option<(Duration, Ticket<Rotation>)>,
 }
 
 /// Why the secret is read, which decides how soon it may be read again.
@@ -57,9 +54,7 @@ impl Managed {
         Self {
             source,
             clock,
-            turn: tokio::sync::Mutex::default(),
-            reads: Mutex::default(),
-            rotation: Mutex::default(),
+            work: Mutex::default(),
         }
     }
 
@@ -71,11 +66,13 @@ impl Managed {
         &*self.source
     }
 
-    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Joins the read under way, or starts one unless the last of its kind began too recently.
+    ///
+    /// A read that was lost with its runtime is no reason to wait.
     pub(super) fn board_read<W>(
         &self,
         reason: Reason,
@@ -84,15 +81,17 @@ impl Managed {
     where
         W: Future<Output = Result<Reload, AdminError>> + Send + 'static,
     {
-        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = reads.last.as_ref().filter(|last| last.is_running()) {
+        let mut state = self.lock();
+        if let Some(running) = state.read.as_ref().filter(|last| last.is_running()) {
             return Ok(Some(running.clone()));
         }
-        if !reads.admit(reason, self.clock.monotonic()) {
+        let is_lost = state.read.as_ref().is_some_and(Ticket::is_gone);
+        if !state.admit(reason, self.clock.monotonic()) && !is_lost {
             return Ok(None);
         }
-        let ticket = Ticket::start(work())?;
-        reads.last = Some(ticket.clone());
+        let (ticket, turn) = Ticket::start(state.last.clone(), self.source.timeout(), work())?;
+        state.read = Some(ticket.clone());
+        state.last = Some(turn);
         Ok(Some(ticket))
     }
 
@@ -105,8 +104,8 @@ impl Managed {
     where
         W: Future<Output = Result<Rotation, AdminError>> + Send + 'static,
     {
-        let mut slot = self.rotation.lock().unwrap_or_else(PoisonError::into_inner);
-        match slot.as_ref() {
+        let mut state = self.lock();
+        match &state.rotation {
             Some((its, ticket)) if ticket.is_running() && *its <= ttl => {
                 return Ok(Boarding::Share(ticket.clone()));
             }
@@ -115,18 +114,19 @@ impl Managed {
             }
             _ => {}
         }
-        let ticket = Ticket::start(work())?;
-        *slot = Some((ttl, ticket.clone()));
+        let longest = self.source.timeout().saturating_mul(ROTATION_CALLS);
+        let (ticket, turn) = Ticket::start(state.last.clone(), longest, work())?;
+        state.rotation = Some((ttl, ticket.clone()));
+        state.last = Some(turn);
         Ok(Boarding::Share(ticket))
     }
 
     pub(super) fn last_failure(&self) -> Option<AdminError> {
-        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        reads.last.as_ref()?.failure()
+        self.lock().read.as_ref()?.failure()
     }
 }
 
-impl Reads {
+impl Work {
     /// Notes an attempt, unless it comes too soon after the last of its kind.
     fn admit(&mut self, reason: Reason, now: Duration) -> bool {
         let (last, cooldown) = match reason {
@@ -142,6 +142,8 @@ impl Reads {
     }
 }
 
+/// The calls of a rotation: it reads, rotates, and reads back if the answer is lost.
+const ROTATION_CALLS: u32 = 3;
 /// How often, at most, Clerk is asked for the secret after it refused the one in use.
 const RELOAD_COOLDOWN: Duration = Duration::from_secs(30);
 /// How often, at most, a first load that fails is tried again.

@@ -8,7 +8,9 @@
 //! 1. Reading the secret ([`MachineSecret::current`]) takes no lock and does no I/O.
 //! 2. At most one read and one rotation of a machine run in a process, and never at the same time,
 //!    so that a slow read cannot bring back the secret from before a rotation.
-//! 3. They run in tasks of their own: a caller who goes away loses no answer.
+//! 3. They run in tasks of their own: a caller who goes away loses no answer. One that stands still
+//!    on a runtime that nobody drives is waited for no longer than it may take, and what it brings
+//!    later is not used if another secret was taken up meanwhile.
 //! 4. A rotation reads first. If the secret is not ours any more, another replica has rotated, and
 //!    its secret is adopted instead of rotating again.
 //! 5. Clerk's answer that a secret is wrong leads to at most one read in 30 seconds.
@@ -217,11 +219,19 @@ impl MachineSecret {
         let Some(managed) = &self.inner.managed else {
             return Ok(Reload::Unchanged);
         };
-        let inner = Arc::clone(&self.inner);
-        match managed.board_read(reason, || read(inner))? {
-            Some(ticket) => ticket.outcome().await,
-            None => Ok(Reload::TooSoon),
+        let board = || managed.board_read(reason, || read(Arc::clone(&self.inner)));
+        let Some(ticket) = board()? else {
+            return Ok(Reload::TooSoon);
+        };
+        if let Ok(outcome) = ticket.outcome().await {
+            return outcome;
         }
+        // Its runtime ended or stands still; this one is alive.
+        let Some(ticket) = board()? else {
+            return Ok(Reload::TooSoon);
+        };
+        let outcome = ticket.outcome().await;
+        outcome.unwrap_or_else(|_| Err(AdminError::interrupted()))
     }
 
     fn last_failure(&self) -> Option<AdminError> {
@@ -229,25 +239,24 @@ impl MachineSecret {
     }
 }
 
-/// Reads the secret and adopts it, unless a rotation did so while this waited for its turn.
-async fn read(inner: Arc<Inner>) -> Result<Reload, AdminError> {
-    let Some(managed) = &inner.managed else {
-        return Ok(Reload::Unchanged);
-    };
+/// Reads the secret and adopts it, unless another was adopted since this was begun.
+fn read(inner: Arc<Inner>) -> impl Future<Output = Result<Reload, AdminError>> + Send + 'static {
     let before = inner.cell.current();
-    let _turn = managed.turn().await;
-    let now = inner.cell.current();
-    if now.as_deref().map(MachineSecretKey::expose_secret)
-        != before.as_deref().map(MachineSecretKey::expose_secret)
-    {
-        return Ok(Reload::Changed);
+    async move {
+        let Some(managed) = &inner.managed else {
+            return Ok(Reload::Unchanged);
+        };
+        if inner.cell.holds_other_than(before.as_ref()) {
+            return Ok(Reload::Changed);
+        }
+        let secret = managed.source().read().await?;
+        let was_overtaken = inner.cell.holds_other_than(before.as_ref());
+        Ok(if was_overtaken || inner.cell.adopt(secret) {
+            Reload::Changed
+        } else {
+            Reload::Unchanged
+        })
     }
-    let changed = inner.cell.adopt(managed.source().read().await?);
-    Ok(if changed {
-        Reload::Changed
-    } else {
-        Reload::Unchanged
-    })
 }
 
 fn same(one: &MachineSecretKey, other: &MachineSecretKey) -> bool {

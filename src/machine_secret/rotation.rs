@@ -60,7 +60,10 @@ impl MachineSecret {
         loop {
             let inner = Arc::clone(&self.inner);
             match managed.board_rotation(ttl, || run(inner, ttl))? {
-                Boarding::Share(ticket) => return ticket.outcome().await,
+                Boarding::Share(ticket) => {
+                    let outcome = ticket.outcome().await;
+                    return outcome.unwrap_or_else(|_| Err(AdminError::interrupted()));
+                }
                 // Its outcome is for those who asked for it.
                 Boarding::After(ticket) => drop(ticket.outcome().await),
             }
@@ -88,16 +91,23 @@ async fn run(inner: Arc<Inner>, ttl: Duration) -> Result<Rotation, AdminError> {
     let Some(managed) = &inner.managed else {
         return Err(AdminError::interrupted());
     };
-    let _turn = managed.turn().await;
     let known = inner.cell.current();
     let read = managed.source().read().await?;
+    let was_overtaken = inner.cell.holds_other_than(known.as_ref());
     let rotated_elsewhere = known.is_some_and(|known| !same(&known, &read));
-    inner.cell.adopt(read.clone());
-    if rotated_elsewhere && !ttl.is_zero() {
+    if !was_overtaken {
+        inner.cell.adopt(read.clone());
+    }
+    if (rotated_elsewhere || was_overtaken) && !ttl.is_zero() {
         tracing::info!(machine = %managed.machine_id(), "adopted a machine secret rotated elsewhere");
         return Ok(Rotation::Adopted);
     }
-    let new = managed.source().rotate(read, ttl).await?;
+    let adopted = inner.cell.current();
+    let mut new = managed.source().rotate(read, ttl).await?;
+    if inner.cell.holds_other_than(adopted.as_ref()) {
+        // This one stood still meanwhile: only Clerk can say which secret is the newest.
+        new = managed.source().read().await?;
+    }
     inner.cell.adopt(new);
     tracing::info!(machine = %managed.machine_id(), "rotated the machine secret");
     Ok(Rotation::Rotated)

@@ -13,6 +13,9 @@ use crate::secret::MachineSecretKey;
 pub(crate) trait SecretSource: Debug + Send + Sync + 'static {
     fn machine_id(&self) -> &MachineId;
 
+    /// Returns how long one call takes at most, its tries included.
+    fn timeout(&self) -> Duration;
+
     fn read(&self) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>>;
 
     /// Rotates with at most one request, and finds out by reading what became of a lost answer.

@@ -59,6 +59,56 @@ async fn rule_3_a_caller_who_goes_away_loses_no_rotation() {
     assert_eq!(source.counts().1, 2);
 }
 
+/// Begins on a runtime that nobody drives after that.
+fn begin_elsewhere(work: impl Future) -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async { tokio::time::timeout(Duration::ZERO, work).await.ok() });
+    runtime
+}
+
+#[test]
+fn rule_3_a_read_or_rotation_on_a_runtime_that_stands_still_holds_nobody_up() {
+    let source = Source::new(DELAY);
+    let (secret, clock) = replica(&source);
+    let idle = [
+        begin_elsewhere(secret.load()),
+        begin_elsewhere(secret.rotate(MINUTE)),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        // The read that stands still, then the rotation that waits for it, may take so long.
+        tokio::time::advance(fake::TIMEOUT * 5).await;
+        assert!(secret.load().await.is_ok());
+        secret.rotate_immediately().await.unwrap();
+    });
+    // What they bring at last does not replace what is newer.
+    clock.0.store(60, Ordering::Relaxed);
+    for runtime in &idle {
+        runtime.block_on(async { tokio::time::sleep(DELAY * 4).await });
+    }
+    assert_eq!(current(&secret), format!("ak_canary{}", source.counts().1));
+}
+
+#[test]
+fn rule_3_a_read_that_ended_with_its_runtime_is_begun_anew_at_once() {
+    let source = Source::new(DELAY);
+    let (secret, _) = replica(&source);
+    drop(begin_elsewhere(secret.load()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    assert!(runtime.block_on(secret.load()).is_ok());
+    assert_eq!(source.counts().0, 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_4_a_rotation_elsewhere_is_adopted() {
     let source = Source::new(DELAY);

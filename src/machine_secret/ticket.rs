@@ -1,46 +1,76 @@
 //! A share in work that runs in a task of its own.
 
-use tokio::runtime::Handle;
-use tokio::sync::watch;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::admin::AdminError;
+use crate::clock;
+use crate::tasks::{SharedTask, TaskError, runtime};
 
 type Outcome<T> = Result<T, AdminError>;
+
+/// Ends when a piece of work has ended or must be stuck; it has no result of its own.
+pub(super) type Turn = SharedTask<()>;
 
 /// A share in one piece of work: any number of holders, one outcome, and no holder's leaving stops
 /// the work. A panic in the work, or the end of its runtime, becomes an error.
 #[derive(Debug, Clone)]
-pub(super) struct Ticket<T>(watch::Receiver<Option<Outcome<T>>>);
+pub(super) struct Ticket<T>(SharedTask<Outcome<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Ticket<T> {
+    /// Starts the work when its turn has come: when what went before it has ended.
+    ///
+    /// `longest` is how long the work takes at most, by timeouts of its own.
     pub(super) fn start(
+        before: Option<Turn>,
+        longest: Duration,
         work: impl Future<Output = Outcome<T>> + Send + 'static,
-    ) -> Result<Self, AdminError> {
-        let runtime = Handle::try_current().map_err(|_| AdminError::interrupted())?;
-        let (sender, receiver) = watch::channel(None);
+    ) -> Result<(Self, Turn), AdminError> {
+        let runtime = runtime().map_err(|_| AdminError::interrupted())?;
+        let until = until(before.as_ref(), longest);
+        let (sender, task) = SharedTask::new(until);
+        let (ended, turn) = SharedTask::new(until);
         runtime.spawn(async move {
+            // Dropped on every way out, which is what ends the turn.
+            let _ended = ended;
+            if let Some(before) = before {
+                let until = before.until();
+                before.result(until).await.ok();
+            }
             let outcome = work.await;
             sender.send_replace(Some(outcome));
         });
-        Ok(Self(receiver))
+        Ok((Self(task), turn))
     }
 
-    /// Tells whether the work is still under way; a task that was killed is not.
+    /// Returns `true` while the work is under way; a task that was killed or is stuck is not.
     pub(super) fn is_running(&self) -> bool {
-        self.0.borrow().is_none() && self.0.has_changed().is_ok()
+        self.0.peek().is_none() && !self.0.is_gone()
+    }
+
+    /// Returns `true` if the work ended without an outcome, or is stuck.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.is_gone()
     }
 
     /// Returns why the work failed, if it is over and did.
     pub(super) fn failure(&self) -> Option<AdminError> {
-        self.0.borrow().as_ref()?.as_ref().err().cloned()
+        self.0.peek()?.err()
     }
 
-    pub(super) async fn outcome(mut self) -> Outcome<T> {
-        match self.0.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome
-                .clone()
-                .unwrap_or_else(|| Err(AdminError::interrupted())),
-            Err(_) => Err(AdminError::interrupted()),
-        }
+    /// Waits for the outcome; fails where there will be none.
+    pub(super) async fn outcome(self) -> Result<Outcome<T>, TaskError> {
+        let until = self.0.until();
+        self.0.result(until).await
     }
+}
+
+fn until(before: Option<&Turn>, longest: Duration) -> Instant {
+    let until = clock::after(longest);
+    let before = before.filter(|turn| !turn.is_gone());
+    before
+        .and_then(|turn| turn.until().checked_add(longest))
+        .map_or(until, |later| later.max(until))
 }

@@ -17,7 +17,7 @@ use crate::cache::Told;
 use crate::error::Reason;
 use crate::id::MachineId;
 use crate::identity::M2mToken;
-use crate::tasks::Tasks;
+use crate::tasks::Wait;
 
 pub(crate) use self::registry::{Registry, RegistryParts};
 use crate::cache::CacheKey;
@@ -57,10 +57,10 @@ impl Receiver {
         token: &M2mToken,
         name: CacheKey,
         now: Duration,
-        tasks: &Tasks,
+        wait: Wait<'_>,
     ) -> Told<()> {
         match &self.rule {
-            SenderRule::Registry(registry) => registry.check(token.machine_id(), name, now, tasks),
+            SenderRule::Registry(registry) => registry.check(token.machine_id(), name, now, wait),
             SenderRule::Listed(_) => Told::Now(self.check_listed(token).map_err(Into::into)),
             SenderRule::ScopeClaims => Told::Now(self.check_claims(token).map_err(Into::into)),
             SenderRule::Any => Told::Now(Ok(())),

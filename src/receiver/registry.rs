@@ -12,7 +12,7 @@ use crate::cache::{CacheKey, Memo, Named, Outcome, Told};
 use crate::clock;
 use crate::error::Reason;
 use crate::id::MachineId;
-use crate::tasks::Tasks;
+use crate::tasks::Wait;
 use crate::upstream::{Lane, Pass, Upstream};
 
 /// A sender that may reach this machine.
@@ -55,19 +55,22 @@ impl Registry {
         sender: &str,
         name: CacheKey,
         now: Duration,
-        tasks: &Tasks,
+        wait: Wait<'_>,
     ) -> Told<()> {
-        let question = |_| {
-            let (registry, sender) = (Arc::clone(self), MachineId::new(sender));
-            async move {
-                match sender {
-                    Ok(sender) => registry.ask(sender).await,
-                    // A signed subject that is no machine's identifier: no such machine exists.
-                    Err(_) => Outcome::Bad(Reason::WrongReceiver),
+        let question = || {
+            let (registry, sender) = (Arc::clone(self), MachineId::new(sender).ok());
+            move |_| {
+                let (registry, sender) = (Arc::clone(&registry), sender.clone());
+                async move {
+                    match sender {
+                        Some(sender) => registry.ask(sender).await,
+                        // A signed subject that is no machine's identifier: there is no such machine.
+                        None => Outcome::Bad(Reason::WrongReceiver),
+                    }
                 }
             }
         };
-        match self.parts.memo.tell(name, now, tasks, question) {
+        match self.parts.memo.tell(name, now, wait, question) {
             Told::Now(answer) => Told::Now(answer.map(|_| ())),
             Told::Later(answer) => Told::Later(Box::pin(async { answer.await.map(|_| ()) })),
         }

@@ -59,7 +59,7 @@ impl Bench {
             memo: Arc::new(memo),
             clock,
             marks,
-            tasks: Tasks::new(),
+            tasks: Tasks::new(Duration::from_secs(3)),
             key,
             asked,
         }
@@ -72,12 +72,15 @@ impl Bench {
 
     async fn ask(&self, why: Why, outcome: Outcome<u32>) -> Outcome<u32> {
         let asked = Arc::clone(&self.asked);
-        let question = || async move {
-            asked.fetch_add(1, Ordering::SeqCst);
-            outcome
+        let question = move |_| {
+            let (asked, outcome) = (Arc::clone(&asked), outcome.clone());
+            async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                outcome
+            }
         };
         let waiter = self.memo.ask(self.key, why, &self.tasks, question).unwrap();
-        waiter.landed().await.unwrap()
+        waiter.landed(self.tasks.deadline()).await.unwrap()
     }
 }
 
@@ -173,15 +176,19 @@ async fn rule_10_what_was_invalidated_is_not_found_again() {
 async fn rule_10_an_answer_asked_for_before_an_invalidation_does_not_count_after_it() {
     let bench = Bench::new();
     let marks = Arc::clone(&bench.marks);
-    let question = || async move {
-        marks.forget_name("mt_1");
-        Outcome::Good(1)
+    let question = move |_| {
+        let marks = Arc::clone(&marks);
+        async move {
+            marks.forget_name("mt_1");
+            Outcome::Good(1)
+        }
     };
     let waiter = bench
         .memo
         .ask(bench.key, Why::Unknown, &bench.tasks, question)
         .unwrap();
-    assert!(matches!(waiter.landed().await, Some(Outcome::Good(1))));
+    let outcome = waiter.landed(bench.tasks.deadline()).await;
+    assert!(matches!(outcome, Ok(Outcome::Good(1))));
     assert!(matches!(bench.at(0), Found::Nothing));
 }
 
@@ -200,13 +207,20 @@ async fn in_vain_until(end: u64) -> Result<u32, AuthError> {
     bench.ask(Why::Unknown, Outcome::Good(7)).await;
     assert!(matches!(bench.at(119), Found::Stale(7)));
     let clock = Arc::clone(&bench.clock);
-    let question = |why| async move {
-        assert_eq!(why, Why::Renewal);
-        clock.0.store(end, Ordering::SeqCst);
-        Outcome::Unavailable(Reason::Upstream.into())
+    let question = move |why| {
+        let clock = Arc::clone(&clock);
+        async move {
+            assert_eq!(why, Why::Renewal);
+            clock.0.store(end, Ordering::SeqCst);
+            Outcome::Unavailable(Reason::Upstream.into())
+        }
     };
     let now = Duration::from_secs(119);
-    let told = bench.memo.tell(bench.key, now, &bench.tasks, question);
+    let wait = crate::tasks::Wait {
+        tasks: &bench.tasks,
+        deadline: None,
+    };
+    let told = bench.memo.tell(bench.key, now, wait, || question);
     told.into_result().await
 }
 

@@ -123,8 +123,9 @@ async fn rule_7_the_cooldown_counts_tries_not_successes() {
         .always();
     for second in 0..120_u32 {
         for n in 0..5 {
+            // Its key may have been published by now: nobody can tell.
             let token = world.stranger(&format!("ins_{second}_{n}"));
-            assert_eq!(status(&service, &token).await, 401);
+            assert_eq!(status(&service, &token).await, 503);
         }
         assert_eq!(status(&service, &good).await, 200);
         world.pass(SECOND);
@@ -134,6 +135,33 @@ async fn rule_7_the_cooldown_counts_tries_not_successes() {
         1 + 4,
         "one for each cooldown of two minutes"
     );
+}
+
+#[tokio::test]
+async fn rule_7_a_token_that_fits_no_key_is_503_until_a_fetch_succeeds() {
+    for rotation in [KeyRotation::NewKid { keep_old: true }, KeyRotation::SameKid] {
+        let world = World::new().await;
+        let service = world.by_keys();
+        assert_eq!(status(&service, &world.jwt()).await, 200);
+        world.clerk.rotate_keys(rotation);
+        let failing = Fault::status(500);
+        world.clerk.fault(Endpoint::GetJwks, failing).always();
+        let (new, stranger) = (world.jwt(), world.stranger("ins_other"));
+        for left in [30, 20, 10] {
+            if left == 10 {
+                world.clerk.clear_faults();
+            }
+            for token in [&new, &stranger] {
+                let error = service.verify(token).await.unwrap_err();
+                let told = (error.status().as_u16(), error.reason(), error.retry_delay());
+                assert_eq!(told, (503, "no_keys", Some(SECOND * left)), "{rotation:?}");
+            }
+            world.pass(SECOND * 10);
+        }
+        assert_eq!(status(&service, &new).await, 200, "{rotation:?}");
+        assert_eq!(status(&service, &stranger).await, 401, "{rotation:?}");
+        assert_eq!(world.fetched(), 3, "{rotation:?}");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod life;
 mod model;
 mod outage;
 mod registry;
+mod runtimes;
 mod storms;
 mod table;
+mod waits;
 mod world;
