@@ -82,13 +82,14 @@ const ATTEMPTS_AFTER_LOSS: u32 = 2;
 
 impl M2mTokenSource {
     pub(super) fn new(minter: Minter, force_cooldown: Duration) -> Self {
+        let timeout = minter.settings.timeout;
         let shared = Arc::new(Shared {
             present: ArcSwapOption::empty(),
             minter,
             pacing: Pacing::default(),
             force_cooldown,
             flights: Flights::new(),
-            tasks: Tasks::new(),
+            tasks: Tasks::new(timeout),
             minting: AtomicU32::new(0),
             mints: AtomicU64::new(0),
             forced: AtomicU64::new(0),
@@ -229,7 +230,7 @@ impl Shared {
                 let now = self.minter.clock.monotonic();
                 return Asked::Now(spare.ok_or_else(|| self.pacing.held_back(now)));
             }
-            Err(NoRuntime) => {
+            Err(_) => {
                 return Asked::Now(spare.ok_or_else(TokenSourceError::no_runtime));
             }
         };
@@ -247,8 +248,9 @@ impl Shared {
     }
 
     async fn landed(self: &Arc<Self>, mut waiter: Waiter<Outcome>) -> Outcome {
+        let deadline = self.tasks.deadline();
         for _ in 0..ATTEMPTS_AFTER_LOSS {
-            if let Some(outcome) = waiter.landed().await {
+            if let Ok(outcome) = waiter.landed(deadline).await {
                 return outcome;
             }
             // The lost mint may be about to clear its place.
@@ -256,22 +258,23 @@ impl Shared {
             match self.begin_or_join() {
                 Ok(Some(next)) => waiter = next,
                 Ok(None) => return Err(self.pacing.held_back(self.minter.clock.monotonic())),
-                Err(NoRuntime) => return Err(TokenSourceError::no_runtime()),
+                Err(_) => return Err(TokenSourceError::no_runtime()),
             }
         }
-        let outcome = waiter.landed().await;
-        outcome.unwrap_or_else(|| Err(TokenSourceError::lost()))
+        let outcome = waiter.landed(deadline).await;
+        outcome.unwrap_or_else(|_| Err(TokenSourceError::lost()))
     }
 
     fn begin_or_join(self: &Arc<Self>) -> Result<Option<Waiter<Outcome>>, NoRuntime> {
         let now = self.minter.clock.monotonic();
         let may_begin = || self.pacing.allows(now);
+        let shared = Arc::clone(self);
         self.flights
-            .join_if((), &self.tasks, may_begin, || self.mint())
+            .join_if((), &self.tasks, may_begin, move || shared.mint())
     }
 
     /// Runs one mint; what it is for is decided while nobody else can begin one.
-    fn mint(self: &Arc<Self>) -> impl Future<Output = Outcome> + Send + 'static {
+    fn mint(self: &Arc<Self>) -> impl Future<Output = Outcome> + Send + use<> {
         let (occasion, under_way) = (self.occasion(), UnderWay::begin(self));
         async move {
             let shared = Arc::clone(&under_way.0);
