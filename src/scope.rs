@@ -48,6 +48,14 @@ impl Scopes {
         self.0.iter().map(AsRef::as_ref)
     }
 
+    /// Returns how many bytes of memory this refers to.
+    pub(crate) fn heap_size(&self) -> usize {
+        // A pointer and a length, and what the allocator adds to a short text.
+        const EACH: usize = 40;
+        let texts = self.0.iter().map(|scope| scope.len().saturating_add(EACH));
+        texts.fold(0, usize::saturating_add)
+    }
+
     /// Tells whether the token carries no scope at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -30,6 +30,10 @@ impl Named for JwtVerdict {
     fn names(&self) -> [&str; 2] {
         self.auth.names()
     }
+
+    fn heap_size(&self) -> usize {
+        MachineAuth::heap_size(&self.auth)
+    }
 }
 
 /// A JWT to decide on.

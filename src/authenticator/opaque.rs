@@ -15,6 +15,10 @@ impl Named for MachineAuth {
     fn names(&self) -> [&str; 2] {
         [self.id(), self.subject()]
     }
+
+    fn heap_size(&self) -> usize {
+        Self::heap_size(self)
+    }
 }
 
 impl Core {

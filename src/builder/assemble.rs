@@ -23,6 +23,12 @@ use crate::upstream::Upstream;
 /// The admin client answers to nobody's request, so it may take longer than a verification.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How the memory for good verdicts is divided. An opaque token may bring 64 KiB of claims, a JWT 8;
+/// the registry's answers are identifiers.
+const OPAQUE_EIGHTHS: u64 = 4;
+const JWT_EIGHTHS: u64 = 3;
+const REGISTRY_EIGHTHS: u64 = 1;
+
 /// What several parts share.
 struct Shared {
     settings: Settings,
@@ -86,9 +92,13 @@ impl Shared {
             forget: Arc::clone(&self.forget),
             keys: self.keys(accepted),
             jwt_policy: self.jwt_policy(),
-            jwts: self.memo(self.jwt_windows(), 0),
+            jwts: self.memo(self.jwt_windows(), 0, JWT_EIGHTHS),
             opaque: Arc::new(OpaqueVerifier::new(self.opaque())),
-            opaques: Arc::new(self.memo(self.settings.opaque, self.settings.negative_capacity)),
+            opaques: Arc::new(self.memo(
+                self.settings.opaque,
+                self.settings.negative_capacity,
+                OPAQUE_EIGHTHS,
+            )),
             receiver: self.receiver(binding, admin.as_ref()),
             grants,
             revocations: Revocations::new(
@@ -102,13 +112,14 @@ impl Shared {
         }
     }
 
-    fn memo<V>(&self, windows: Windows, bad_capacity: u64) -> Memo<V>
+    fn memo<V>(&self, windows: Windows, bad_capacity: u64, eighths: u64) -> Memo<V>
     where
         V: Clone + crate::cache::Named + Send + Sync + 'static,
     {
         let config = MemoConfig {
             windows,
             good_capacity: self.settings.capacity,
+            good_bytes: (self.settings.good_bytes() / 8).saturating_mul(eighths),
             bad_capacity,
         };
         Memo::new(
@@ -210,7 +221,11 @@ impl Shared {
         SenderRule::Registry(Arc::new(Registry::new(RegistryParts {
             me,
             admin: admin.with_read_policy(RetryPolicy::verification(timeout)),
-            memo: Arc::new(self.memo(self.settings.opaque, self.settings.negative_capacity)),
+            memo: Arc::new(self.memo(
+                self.settings.opaque,
+                self.settings.negative_capacity,
+                REGISTRY_EIGHTHS,
+            )),
             upstream: Arc::clone(&self.upstream),
             timeout,
         })))

@@ -13,6 +13,9 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 /// No time that is kept is longer, so that none can overflow where times are added.
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Less would hold a dozen of the largest answers.
+const MIB: u64 = 1_048_576;
+
 /// Checks every number; the first that is out of bounds is reported.
 pub(super) fn check_bounds(settings: &Settings) -> Result<(), BuildError> {
     let rules = times(settings).into_iter().chain(numbers(settings));
@@ -49,12 +52,14 @@ fn times(settings: &Settings) -> [Rule; 12] {
 }
 
 #[rustfmt::skip]
-fn numbers(settings: &Settings) -> [Rule; 6] {
+fn numbers(settings: &Settings) -> [Rule; 7] {
     const SUBJECTS: &str = "one or more of `user_`, `org_`, `mch_`, `scim_`";
     let budget = settings.call_budget();
+    let is_small = settings.cache_bytes.is_some_and(|bytes| bytes < MIB);
     let has_no_name = settings.audience.iter().any(String::is_empty);
     let are_subjects = are_subjects(&settings.api_key_subjects);
     [
+        ("cache_bytes",              is_small,                       "at least 1 048 576 (1 MiB)"),
         ("max_token_len",            settings.max_token_len == 0,    "at least 1"),
         ("calls_per_second",         budget.total == 0,              "at least 1"),
         ("unknown_calls_per_second", budget.unknown > budget.total,  "at most calls_per_second"),

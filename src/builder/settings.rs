@@ -66,6 +66,7 @@ pub(super) struct Settings {
     pub(super) opaque: Windows,
     pub(super) jwt_verdict: Duration,
     pub(super) capacity: u64,
+    pub(super) cache_bytes: Option<u64>,
     pub(super) negative_capacity: u64,
     pub(super) keys: KeyWindows,
     pub(super) connect_timeout: Duration,
@@ -74,6 +75,20 @@ pub(super) struct Settings {
     pub(super) in_flight: usize,
     pub(super) http: Option<reqwest::Client>,
     pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Enough for the default capacity, with a kilobyte or two of claims each.
+const CACHE_BYTES: u64 = 64 * 1_024 * 1_024;
+
+/// What a verdict with few claims takes, twice: half of the memory is for opaque tokens.
+const BYTES_EACH: u64 = 2_048;
+
+impl Settings {
+    /// The most memory for good verdicts: a raised capacity brings its own.
+    pub(super) fn good_bytes(&self) -> u64 {
+        let for_all = self.capacity.saturating_mul(BYTES_EACH);
+        self.cache_bytes.unwrap_or(for_all.max(CACHE_BYTES))
+    }
 }
 
 impl Default for Settings {
@@ -103,6 +118,7 @@ impl Default for Settings {
             },
             jwt_verdict: seconds(300),
             capacity: 10_000,
+            cache_bytes: None,
             negative_capacity: 10_000,
             keys: KeyWindows {
                 fresh: seconds(300),

@@ -37,8 +37,27 @@ impl AuthenticatorBuilder {
     }
 
     /// Remembers this many good verdicts of each kind (JWT, opaque, registry); 10 000 by default.
+    ///
+    /// Fewer are held where they are large: see [`cache_bytes`](Self::cache_bytes).
     pub const fn cache_capacity(mut self, verdicts: u64) -> Self {
         self.settings.capacity = verdicts;
+        self
+    }
+
+    /// Uses at most this many bytes of memory for good verdicts; 64 MiB by default, or 2 KiB for
+    /// each verdict of [`cache_capacity`](Self::cache_capacity) where that is more, and at least
+    /// 1 MiB.
+    ///
+    /// Half of it is for opaque tokens, three eighths for JWTs, and an eighth for the registry's
+    /// answers. A verdict with few claims takes less than 1 KiB; claims are counted with their text,
+    /// which Clerk's answer limits to 64 KiB. Whichever of the two bounds is reached first holds.
+    ///
+    /// # Security
+    ///
+    /// Senders choose the claims of M2M tokens. Without this bound, a holder of many genuine tokens
+    /// could use up the memory of the service.
+    pub const fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.settings.cache_bytes = Some(bytes);
         self
     }
 

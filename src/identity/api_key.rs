@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::facts::{Facts, shared_accessors};
+use super::custom::ReadClaims;
+use super::facts::{Facts, shared_accessors, text_size};
 
 /// A verified API key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ApiKey(Arc<Inner>);
+pub struct ApiKey {
+    inner: Arc<Inner>,
+    claims: ReadClaims,
+}
 
 #[derive(Debug, PartialEq)]
 struct Inner {
@@ -18,13 +22,22 @@ shared_accessors!(ApiKey);
 
 impl ApiKey {
     pub(crate) fn new(facts: Facts, name: Option<Box<str>>) -> Self {
-        Self(Arc::new(Inner { facts, name }))
+        Self {
+            inner: Arc::new(Inner { facts, name }),
+            claims: ReadClaims::default(),
+        }
+    }
+
+    pub(super) fn heap_size(&self) -> usize {
+        size_of::<Inner>()
+            .saturating_add(self.facts().heap_size())
+            .saturating_add(text_size(self.name().map_or(0, str::len)))
     }
 
     /// Returns the name that the creator gave to the key.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.inner.name.as_deref()
     }
 
     /// Returns the user (`user_…`) whose key it is, if it is a user's.

@@ -1,60 +1,92 @@
 //! The claims that the sender of a token chose, read when somebody asks for them.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// Custom claims: JSON that was checked, and is made into values at first need.
+use crate::scope::Scopes;
+
+/// Custom claims: the text of JSON that was checked.
 ///
-/// Many services never look at them; and as values they take many times the space of their text.
+/// Many services never look at them, and as values they take up to a hundred times the space of
+/// their text. A cached verdict holds the text only.
 #[derive(Clone)]
 pub(crate) struct CustomClaims {
     text: Box<str>,
     left_out: &'static [&'static str],
-    value: OnceLock<Value>,
 }
 
 impl CustomClaims {
-    /// Takes the text of an object, of which some members are left out.
+    /// Takes JSON text; of an object, some members are left out.
     pub(crate) const fn of_text(text: Box<str>, left_out: &'static [&'static str]) -> Self {
-        Self {
-            text,
-            left_out,
-            value: OnceLock::new(),
-        }
+        Self { text, left_out }
     }
 
-    pub(crate) fn value(&self) -> &Value {
-        self.value.get_or_init(|| self.read())
+    /// Returns the length of the text in bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.text.len()
     }
 
-    fn read(&self) -> Value {
+    pub(super) fn read(&self) -> Value {
         // Never the default: the text was read once before.
-        let mut members: Map<String, Value> = serde_json::from_str(&self.text).unwrap_or_default();
-        members.retain(|name, _| !self.left_out.contains(&name.as_str()));
-        Value::Object(members)
+        let mut value: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        if let Value::Object(members) = &mut value {
+            members.retain(|name, _| !self.left_out.contains(&name.as_str()));
+        }
+        value
     }
-}
 
-impl From<Value> for CustomClaims {
-    fn from(value: Value) -> Self {
-        Self {
-            text: Box::default(),
-            left_out: &[],
-            value: value.into(),
+    /// Reads the claim `scopes`, a list or a string, where the sender set one.
+    pub(super) fn scopes(&self) -> Scopes {
+        match self.read().get("scopes") {
+            Some(Value::String(list)) => list.split(' ').take(MAX_SCOPES).collect(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .take(MAX_SCOPES)
+                .collect(),
+            _ => Scopes::default(),
         }
     }
 }
+
+/// The most scopes that a sender's own claim adds: as many as a JWT may list.
+const MAX_SCOPES: usize = 256;
 
 impl PartialEq for CustomClaims {
     fn eq(&self, other: &Self) -> bool {
-        self.value() == other.value()
+        self.read() == other.read()
     }
 }
 
 impl fmt::Debug for CustomClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value().fmt(f)
+        self.read().fmt(f)
+    }
+}
+
+/// The claims as values, kept by the one who asked for them and by clones of it.
+///
+/// What the cache holds was never asked, so its size is that of the text.
+#[derive(Clone, Default)]
+pub(super) struct ReadClaims(OnceLock<Arc<Value>>);
+
+impl ReadClaims {
+    pub(super) fn of(&self, claims: &CustomClaims) -> &Value {
+        self.0.get_or_init(|| Arc::new(claims.read()))
+    }
+}
+
+impl PartialEq for ReadClaims {
+    /// They follow from the text.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for ReadClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
     }
 }

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
 use super::custom::CustomClaims;
 use crate::scope::Scopes;
 
@@ -62,14 +59,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn raw_claims(&self) -> Option<&Value> {
-        self.claims.as_ref().map(|claims| claims.value())
+    /// Returns how many bytes of memory this refers to.
+    pub(super) fn heap_size(&self) -> usize {
+        let claims = self.claims.as_ref();
+        let claims = claims.map_or(0, |claims| text_size(claims.len()).saturating_add(64));
+        text_size(self.id.len())
+            .saturating_add(text_size(self.subject.len()))
+            .saturating_add(self.scopes.heap_size())
+            .saturating_add(claims)
     }
+}
 
-    pub(crate) fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        let claims = self.raw_claims().unwrap_or(&Value::Null);
-        T::deserialize(claims).map_err(|_| ClaimsError)
-    }
+/// The heap memory of a text: the allocator rounds up, and keeps a word of its own.
+pub(crate) const fn text_size(len: usize) -> usize {
+    if len == 0 { 0 } else { len.saturating_add(24) }
 }
 
 /// Writes the accessors that the three token types share.
@@ -77,31 +80,35 @@ macro_rules! shared_accessors {
     ($name:ident) => {
         impl $name {
             pub(crate) fn facts(&self) -> &crate::identity::Facts {
-                &self.0.facts
+                &self.inner.facts
             }
 
             /// Returns the identifier of the token; empty for a JWT without `jti`.
             #[must_use]
             pub fn id(&self) -> &str {
-                &self.0.facts.id
+                &self.inner.facts.id
             }
 
             /// Returns whom the token speaks for.
             #[must_use]
             pub fn subject(&self) -> &str {
-                &self.0.facts.subject
+                &self.inner.facts.subject
             }
 
             /// Returns the scopes that the token carries, as Clerk's own auth object does.
             #[must_use]
             pub fn scopes(&self) -> &crate::scope::Scopes {
-                &self.0.facts.scopes
+                &self.inner.facts.scopes
             }
 
             /// Returns the custom claims of the token as JSON.
+            ///
+            /// They are parsed at the first call, once for each request: the cache keeps their
+            /// text only.
             #[must_use]
             pub fn raw_claims(&self) -> Option<&serde_json::Value> {
-                self.0.facts.raw_claims()
+                let claims = self.inner.facts.claims.as_ref()?;
+                Some(self.claims.of(claims))
             }
 
             /// Reads the custom claims of the token into a type of yours.
@@ -112,13 +119,14 @@ macro_rules! shared_accessors {
             pub fn claims<T: serde::de::DeserializeOwned>(
                 &self,
             ) -> Result<T, crate::identity::ClaimsError> {
-                self.0.facts.claims()
+                let claims = self.raw_claims().unwrap_or(&serde_json::Value::Null);
+                T::deserialize(claims).map_err(|_| crate::identity::ClaimsError)
             }
 
             /// Returns when the token expires; `None` for one that never does.
             #[must_use]
             pub fn expires_at(&self) -> Option<std::time::SystemTime> {
-                self.0
+                self.inner
                     .facts
                     .expires_at
                     .map(crate::identity::UnixMillis::to_system_time)

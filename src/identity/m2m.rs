@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use super::custom::{CustomClaims, ReadClaims};
 use super::facts::{Facts, TokenFormat, shared_accessors};
 use super::grants::{Granted, ScopeGrants, no_scopes};
 use crate::scope::Scopes;
 
 /// A verified M2M token.
 #[derive(Debug, Clone, PartialEq)]
-pub struct M2mToken(Arc<Inner>, Granted);
+pub struct M2mToken {
+    inner: Arc<Inner>,
+    claims: ReadClaims,
+    granted: Granted,
+}
 
 #[derive(Debug, PartialEq)]
 struct Inner {
@@ -25,19 +28,33 @@ impl M2mToken {
         // Those of a JWT stand among its scopes already.
         let custom_scopes = match facts.format {
             TokenFormat::Jwt => Scopes::default(),
-            TokenFormat::Opaque => custom_scopes(facts.raw_claims()),
+            TokenFormat::Opaque => facts
+                .claims
+                .as_deref()
+                .map(CustomClaims::scopes)
+                .unwrap_or_default(),
         };
         let inner = Inner {
             facts,
             custom_scopes,
         };
-        Self(Arc::new(inner), Granted::Nothing)
+        Self {
+            inner: Arc::new(inner),
+            claims: ReadClaims::default(),
+            granted: Granted::Nothing,
+        }
+    }
+
+    pub(super) fn heap_size(&self) -> usize {
+        size_of::<Inner>()
+            .saturating_add(self.facts().heap_size())
+            .saturating_add(self.inner.custom_scopes.heap_size())
     }
 
     /// Grants what this service grants to the sender. Done for every request: a cached identity
     /// has no grants.
     pub(crate) fn grant(&mut self, grants: &ScopeGrants) {
-        self.1 = grants.of(self);
+        self.granted = grants.of(self);
     }
 
     /// Returns the machine (`mch_…`) that sent the token.
@@ -54,7 +71,7 @@ impl M2mToken {
     /// it a machine has none.
     #[must_use]
     pub fn granted_scopes(&self) -> &Scopes {
-        match &self.1 {
+        match &self.granted {
             Granted::Nothing => no_scopes(),
             Granted::Scopes(scopes) => scopes,
             Granted::Claimed => self.claimed_scopes(),
@@ -74,18 +91,9 @@ impl M2mToken {
 
     /// The scopes that the sender chose.
     fn claimed_scopes(&self) -> &Scopes {
-        match self.0.facts.format {
+        match self.inner.facts.format {
             TokenFormat::Jwt => self.scopes(),
-            TokenFormat::Opaque => &self.0.custom_scopes,
+            TokenFormat::Opaque => &self.inner.custom_scopes,
         }
-    }
-}
-
-/// Reads the claim `scopes`, a list or a string, where the sender set one.
-fn custom_scopes(claims: Option<&Value>) -> Scopes {
-    match claims.and_then(|claims| claims.get("scopes")) {
-        Some(Value::String(list)) => Scopes::parse(list),
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
-        _ => Scopes::default(),
     }
 }

@@ -159,13 +159,23 @@ impl MachineAuth {
     /// }
     /// ```
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, ClaimsError> {
-        self.facts().claims()
+        match self {
+            Self::M2m(token) => token.claims(),
+            Self::ApiKey(key) => key.claims(),
+            Self::OAuth(token) => token.claims(),
+        }
     }
 
     /// Returns the custom claims of the token as JSON.
+    ///
+    /// They are parsed at the first call, once for each request: the cache keeps their text only.
     #[must_use]
     pub fn raw_claims(&self) -> Option<&Value> {
-        self.facts().raw_claims()
+        match self {
+            Self::M2m(token) => token.raw_claims(),
+            Self::ApiKey(key) => key.raw_claims(),
+            Self::OAuth(token) => token.raw_claims(),
+        }
     }
 
     /// Returns when the token was issued, where that is known.
@@ -219,6 +229,15 @@ impl MachineAuth {
         match self {
             Self::M2m(_) | Self::ApiKey(_) => None,
             Self::OAuth(token) => token.client_id(),
+        }
+    }
+
+    /// Returns how many bytes of memory this refers to, claims as values not counted.
+    pub(crate) fn heap_size(&self) -> usize {
+        match self {
+            Self::M2m(token) => token.heap_size(),
+            Self::ApiKey(key) => key.heap_size(),
+            Self::OAuth(token) => token.heap_size(),
         }
     }
 

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::facts::{Facts, shared_accessors};
+use super::custom::ReadClaims;
+use super::facts::{Facts, shared_accessors, text_size};
 
 /// A verified OAuth access token.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OAuthToken(Arc<Inner>);
+pub struct OAuthToken {
+    inner: Arc<Inner>,
+    claims: ReadClaims,
+}
 
 #[derive(Debug, PartialEq)]
 struct Inner {
@@ -19,11 +23,22 @@ shared_accessors!(OAuthToken);
 
 impl OAuthToken {
     pub(crate) fn new(facts: Facts, client_id: Option<Box<str>>, org_id: Option<Box<str>>) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             facts,
             client_id,
             org_id,
-        }))
+        };
+        Self {
+            inner: Arc::new(inner),
+            claims: ReadClaims::default(),
+        }
+    }
+
+    pub(super) fn heap_size(&self) -> usize {
+        size_of::<Inner>()
+            .saturating_add(self.facts().heap_size())
+            .saturating_add(text_size(self.client_id().map_or(0, str::len)))
+            .saturating_add(text_size(self.org_id().map_or(0, str::len)))
     }
 
     /// Returns the user (`user_…`) for whom the application calls.
@@ -35,13 +50,13 @@ impl OAuthToken {
     /// Returns the application that the token was issued to.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.0.client_id.as_deref()
+        self.inner.client_id.as_deref()
     }
 
     /// Returns the organization that the user granted access to, if any.
     #[must_use]
     pub fn org_id(&self) -> Option<&str> {
-        self.0.org_id.as_deref()
+        self.inner.org_id.as_deref()
     }
 
     /// Tells whether the token carries a scope.

@@ -2,6 +2,7 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::{ApiKey, Facts, M2mToken, MachineAuth, OAuthToken, UnixMillis};
 use crate::token::TokenType;
@@ -18,7 +19,7 @@ impl Serialize for MachineAuth {
 
 impl Serialize for M2mToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = start(serializer, TokenType::M2m, self.facts())?;
+        let mut map = start(serializer, TokenType::M2m, self.facts(), self.raw_claims())?;
         map.serialize_entry("machineId", self.machine_id())?;
         map.end()
     }
@@ -26,7 +27,12 @@ impl Serialize for M2mToken {
 
 impl Serialize for ApiKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = start(serializer, TokenType::ApiKey, self.facts())?;
+        let mut map = start(
+            serializer,
+            TokenType::ApiKey,
+            self.facts(),
+            self.raw_claims(),
+        )?;
         map.serialize_entry("name", &self.name())?;
         map.serialize_entry("userId", &self.user_id())?;
         map.serialize_entry("orgId", &self.org_id())?;
@@ -36,7 +42,12 @@ impl Serialize for ApiKey {
 
 impl Serialize for OAuthToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = start(serializer, TokenType::OAuth, self.facts())?;
+        let mut map = start(
+            serializer,
+            TokenType::OAuth,
+            self.facts(),
+            self.raw_claims(),
+        )?;
         map.serialize_entry("userId", self.user_id())?;
         map.serialize_entry("orgId", &self.org_id())?;
         map.serialize_entry("clientId", &self.client_id())?;
@@ -49,13 +60,14 @@ fn start<S: Serializer>(
     serializer: S,
     token_type: TokenType,
     facts: &Facts,
+    claims: Option<&Value>,
 ) -> Result<S::SerializeMap, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     map.serialize_entry("tokenType", token_type.as_str())?;
     map.serialize_entry("id", &facts.id)?;
     map.serialize_entry("subject", &facts.subject)?;
     map.serialize_entry("scopes", &facts.scopes)?;
-    map.serialize_entry("claims", &facts.raw_claims())?;
+    map.serialize_entry("claims", &claims)?;
     map.serialize_entry(
         "expiration",
         &facts.expires_at.map(|UnixMillis(millis)| millis),

@@ -13,5 +13,6 @@ mod vectors;
 mod verifier;
 
 pub(crate) use self::audience::Audience;
+pub(crate) use self::checked::Checked;
 pub(crate) use self::unverified::UnverifiedJwt;
 pub(crate) use self::verifier::JwtPolicy;

@@ -17,7 +17,7 @@ pub(crate) struct OpaquePolicy {
 impl OpaquePolicy {
     /// Reads the body of a 200.
     pub(crate) fn read(&self, kind: TokenType, body: &[u8], now: UnixMillis) -> Read<MachineAuth> {
-        let mut fields = Fields::parse(body)?;
+        let fields = Fields::parse(body)?;
         // RFC 7662 §2.2: an inactive token is answered with nothing else.
         if fields.optional_flag("active")? == Some(false) {
             return Err(Reason::UnknownToken);
@@ -25,7 +25,7 @@ impl OpaquePolicy {
         if *fields.text("object")? != *object(kind) {
             return Err(Reason::UpstreamAnswer);
         }
-        let facts = facts(&mut fields, kind, now)?;
+        let facts = facts(&fields, kind, now)?;
         match kind {
             TokenType::M2m => m2m(facts),
             TokenType::ApiKey => self.api_key(&fields, facts),
@@ -33,7 +33,7 @@ impl OpaquePolicy {
         }
     }
 
-    fn api_key(&self, fields: &Fields, facts: Facts) -> Read<MachineAuth> {
+    fn api_key(&self, fields: &Fields<'_>, facts: Facts) -> Read<MachineAuth> {
         if *fields.text("type")? != *"api_key" {
             return Err(Reason::UnknownClass);
         }
@@ -45,7 +45,7 @@ impl OpaquePolicy {
         Ok(MachineAuth::ApiKey(ApiKey::new(facts, name)))
     }
 
-    fn oauth(&self, fields: &Fields, facts: Facts) -> Read<MachineAuth> {
+    fn oauth(&self, fields: &Fields<'_>, facts: Facts) -> Read<MachineAuth> {
         if !facts.subject.starts_with("user_") {
             return Err(Reason::UnknownClass);
         }
@@ -71,7 +71,7 @@ const fn object(kind: TokenType) -> &'static str {
     }
 }
 
-fn facts(fields: &mut Fields, kind: TokenType, now: UnixMillis) -> Read<Facts> {
+fn facts(fields: &Fields<'_>, kind: TokenType, now: UnixMillis) -> Read<Facts> {
     let time = |time| match kind {
         TokenType::OAuth => millis(time),
         TokenType::M2m | TokenType::ApiKey => UnixMillis(time),
@@ -91,7 +91,7 @@ fn facts(fields: &mut Fields, kind: TokenType, now: UnixMillis) -> Read<Facts> {
         scopes: fields.scopes()?,
         issued_at: fields.optional_time("created_at").map(time),
         expires_at,
-        claims: fields.claims().map(|claims| Box::new(claims.into())),
+        claims: fields.claims()?.map(Box::new),
     })
 }
 

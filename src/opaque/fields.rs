@@ -1,22 +1,34 @@
 //! Reads the members of an answer, each as what it has to be.
 
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::error::Reason;
-use crate::identity::UnixMillis;
+use crate::identity::{CustomClaims, UnixMillis};
+use crate::jwt::Checked;
 use crate::scope::Scopes;
 
 /// The members of one answer. A member of another type than expected is a broken upstream.
-pub(super) struct Fields(Map<String, Value>);
+///
+/// Each is read when it is asked for: as values, claims would take up to a hundred times the space
+/// of their text.
+pub(super) struct Fields<'a>(HashMap<String, &'a RawValue>);
 
 /// What a read of a member ends with.
 pub(super) type Read<T> = Result<T, Reason>;
 
-impl Fields {
-    pub(super) fn parse(body: &[u8]) -> Read<Self> {
-        serde_json::from_slice(body)
-            .map(Self)
-            .map_err(|_| Reason::UpstreamAnswer)
+impl<'a> Fields<'a> {
+    pub(super) fn parse(body: &'a [u8]) -> Read<Self> {
+        let text = std::str::from_utf8(body).map_err(|_| Reason::UpstreamAnswer)?;
+        read(text)
+    }
+
+    fn optional<T: Deserialize<'a>>(&self, name: &str) -> Read<Option<T>> {
+        self.0.get(name).map(|value| read(value.get())).transpose()
     }
 
     /// Reads a text that a decision needs.
@@ -25,11 +37,7 @@ impl Fields {
     }
 
     pub(super) fn optional_text(&self, name: &str) -> Read<Option<Box<str>>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str().into())),
-            Some(_) => Err(Reason::UpstreamAnswer),
-        }
+        Ok(self.optional::<Option<Box<str>>>(name)?.flatten())
     }
 
     /// Reads a flag that a decision needs.
@@ -38,51 +46,82 @@ impl Fields {
     }
 
     pub(super) fn optional_flag(&self, name: &str) -> Read<Option<bool>> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(_) => Err(Reason::UpstreamAnswer),
-        }
+        self.optional(name)
     }
 
     /// Reads a time that a decision needs; `null` stands for never.
     pub(super) fn time(&self, name: &str) -> Read<Option<u64>> {
-        match self.0.get(name) {
-            Some(Value::Null) => Ok(None),
-            Some(Value::Number(time)) => time.as_u64().map(Some).ok_or(Reason::UpstreamAnswer),
-            _ => Err(Reason::UpstreamAnswer),
-        }
+        self.optional::<Option<u64>>(name)?
+            .ok_or(Reason::UpstreamAnswer)
     }
 
     /// Reads a time that nothing depends on.
     pub(super) fn optional_time(&self, name: &str) -> Option<u64> {
-        self.0.get(name)?.as_u64()
+        self.optional(name).ok().flatten()
     }
 
-    /// Reads a list of texts; an absent one is empty.
+    /// Reads a text or a list of texts; `null` counts as absent.
     pub(super) fn texts(&self, name: &str) -> Read<Option<Vec<Box<str>>>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(vec![text.as_str().into()])),
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|item| item.as_str().map(Box::from).ok_or(Reason::UpstreamAnswer))
-                .collect::<Read<_>>()
-                .map(Some),
-            Some(_) => Err(Reason::UpstreamAnswer),
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Texts {
+            One(Box<str>),
+            Many(Vec<Box<str>>),
         }
+        let texts = self.optional::<Option<Texts>>(name)?.flatten();
+        Ok(texts.map(|texts| match texts {
+            Texts::One(text) => vec![text],
+            Texts::Many(texts) => texts,
+        }))
     }
 
     pub(super) fn scopes(&self) -> Read<Scopes> {
         Ok(self
             .texts("scopes")?
-            .map(Scopes::from_iter)
+            .map(Scopes::of_list)
             .unwrap_or_default())
     }
 
-    pub(super) fn claims(&mut self) -> Option<Value> {
-        self.0.remove("claims").filter(|claims| !claims.is_null())
+    /// Takes the claims as text, once they are known to be legal JSON.
+    pub(super) fn claims(&self) -> Read<Option<CustomClaims>> {
+        let text = self.0.get("claims").map(|value| value.get());
+        let Some(text) = text.filter(|text| *text != "null") else {
+            return Ok(None);
+        };
+        read::<Checked>(text)?;
+        Ok(Some(CustomClaims::of_text(text.into(), &[])))
     }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer of Clerk")
+    }
+
+    /// A member that stands there twice could be read in two ways (RFC 8259 §4).
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields<'de>, A::Error> {
+        let mut read = HashMap::new();
+        while let Some((name, value)) = members.next_entry::<String, &'de RawValue>()? {
+            if read.insert(name, value).is_some() {
+                return Err(A::Error::custom("duplicate member"));
+            }
+        }
+        Ok(Fields(read))
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Read<T> {
+    serde_json::from_str(json).map_err(|_| Reason::UpstreamAnswer)
 }
 
 /// Clerk's times are milliseconds, save that OAuth's may be seconds: their unit is told by size.

@@ -23,6 +23,10 @@ impl Named for Sender {
     fn names(&self) -> [&str; 2] {
         ["", self.0.as_str()]
     }
+
+    fn heap_size(&self) -> usize {
+        self.0.as_str().len()
+    }
 }
 
 /// What a registry is made of.

@@ -86,6 +86,96 @@ async fn rule_10_distinct_bad_tokens_neither_grow_memory_nor_push_good_ones_out(
     assert!(grown < warm / 10, "{grown} KiB on {warm} KiB");
 }
 
+/// Verifies distinct tokens whose answers each carry these claims, and looks at the claims.
+///
+/// The whole is bounded by `cache_bytes`, 64 MiB by default; beside it stand the answers that are
+/// being read, moka's queue of at most 384 entries and what the allocator keeps for later.
+async fn claims_stay_within_the_budget(name: &str, claims: &str) {
+    let _turn = TURN.lock().await;
+    let clerk = ClerkEmulator::builder().configure(|options| options.log_capacity = 10);
+    let clerk = clerk.start().await.unwrap();
+    let body = format!(
+        r#"{{"object":"api_key","type":"api_key","id":"ak_1","subject":"user_1","scopes":[],
+            "revoked":false,"expired":false,"expiration":null,"claims":{claims}}}"#
+    );
+    let len = body.len();
+    let answer = Fault::status(200).header("content-type", "application/json");
+    clerk
+        .fault(Endpoint::VerifyApiKey, answer.body(body))
+        .always();
+    let builder = clerk.authenticator_builder(&clerk.machine("me").create());
+    let builder = builder
+        .calls_per_second(1_000_000)
+        .unknown_calls_per_second(900_000)
+        .call_burst(1_000_000);
+    let service = builder
+        .fresh_for(Duration::from_secs(3_600))
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap();
+    let verdicts = if is_full() { 10_000 } else { 1_000 };
+    let (before, mut most) = (resident(), 0);
+    for batch in 0..verdicts / 20 {
+        let tokens: Vec<_> = (0..20).map(|n| format!("ak_claims_{batch}_{n}")).collect();
+        for auth in join_all(tokens.iter().map(|token| service.verify(token))).await {
+            assert!(auth.unwrap().raw_claims().is_some());
+        }
+        // Used again, from the cache where it is there.
+        for auth in join_all(tokens.iter().map(|token| service.verify(token))).await {
+            assert!(auth.unwrap().raw_claims().is_some());
+        }
+        most = most.max(resident().saturating_sub(before));
+        assert!(
+            most <= 96 * 1024,
+            "{name}: {most} KiB after {batch} batches"
+        );
+    }
+    let held = service.health().remembered_good;
+    println!("{verdicts} verdicts with {len} bytes of {name}: {held} held, {most} KiB at most");
+    assert!(held >= 300, "{held}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_10_verdicts_with_long_lists_stay_within_the_budget() {
+    let zeros = format!("[0{}]", ",0".repeat(30_000));
+    claims_stay_within_the_budget("a list of zeros", &zeros).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_10_verdicts_with_many_small_objects_stay_within_the_budget() {
+    let objects = format!("[0{}]", ",{\"\":0}".repeat(7_500));
+    claims_stay_within_the_budget("small objects", &objects).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_10_jwts_with_many_claims_stay_within_the_budget() {
+    let _turn = TURN.lock().await;
+    let clerk = ClerkEmulator::start().await;
+    let me = clerk.machine("me").create();
+    let caller = clerk.machine("caller").scoped_to(&me).create();
+    let service = clerk.authenticator_builder(&me).build().unwrap();
+    let claims: serde_json::Value =
+        serde_json::from_str(&format!("[0{}]", ",{\"\":0}".repeat(630))).unwrap();
+    let count = if is_full() { 10_000 } else { 500 };
+    let jwt = || clerk.m2m_jwt(&caller).claim("a", claims.clone()).create();
+    let jwts: Vec<_> = (0..count).map(|_| jwt().token().to_owned()).collect();
+    let before = resident();
+    for jwt in &jwts {
+        let auth = service.verify(jwt).await.unwrap();
+        assert!(auth.raw_claims().unwrap()["a"][1].is_object());
+    }
+    let (grown, held) = (
+        resident().saturating_sub(before),
+        service.health().remembered_good,
+    );
+    println!(
+        "{count} JWTs of {} bytes: {held} held, {grown} KiB",
+        jwts[0].len()
+    );
+    assert!(grown <= 96 * 1024, "{grown} KiB");
+    assert!(held >= 400, "{held}");
+}
+
 /// Faults of every kind, again and again: nothing stays behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_11_a_soak_with_mixed_faults_leaves_nothing_behind() {

@@ -21,6 +21,10 @@ impl Named for u32 {
     fn names(&self) -> [&str; 2] {
         ["mt_1", "mch_1"]
     }
+
+    fn heap_size(&self) -> usize {
+        *self as usize
+    }
 }
 
 struct Bench {
@@ -46,6 +50,7 @@ impl Bench {
         let config = MemoConfig {
             windows,
             good_capacity: 100,
+            good_bytes: 1_000_000,
             bad_capacity: 100,
         };
         let memo = Memo::new(
@@ -229,4 +234,40 @@ async fn rule_13_what_ended_while_clerk_was_asked_is_not_used() {
     assert_eq!(in_vain_until(119).await.unwrap(), 7);
     let error = in_vain_until(120).await.unwrap_err();
     assert_eq!(error.cause(), Reason::Upstream);
+}
+
+#[test]
+fn rule_10_good_answers_are_bounded_by_number_and_by_weight() {
+    let bench = Bench::new();
+    let hasher = KeyHasher::new().unwrap();
+    for (size, most) in [(1, 100), (5_000, 100), (50_000, 20), (900_000, 1)] {
+        for n in 0..1_000_u32 {
+            let key = hasher.key(Domain::M2m, &n.to_be_bytes());
+            bench
+                .memo
+                .remember(key, bench.memo.epoch(), Duration::ZERO, size);
+        }
+        bench.memo.good.run_pending_tasks();
+        let held = bench.memo.good.entry_count();
+        assert!(held <= most, "{held} of {size} bytes");
+        assert!(held >= most / 2, "{held} of {size} bytes");
+        bench.memo.good.invalidate_all();
+        bench.memo.good.run_pending_tasks();
+    }
+}
+
+#[test]
+fn rule_10_a_huge_budget_for_few_answers_does_not_loosen_their_number() {
+    let bench = Bench::new();
+    let life = Duration::from_secs(60);
+    let cache = weighed::<u32>(3, u64::MAX, life);
+    let hasher = KeyHasher::new().unwrap();
+    let ends = bench.memo.windows.ends(&bench.key, Duration::ZERO);
+    for n in 0..100_u32 {
+        let (value, began) = (n, bench.memo.epoch());
+        let key = hasher.key(Domain::M2m, &n.to_be_bytes());
+        cache.insert(key, Entry { value, began, ends });
+    }
+    cache.run_pending_tasks();
+    assert_eq!(cache.entry_count(), 3);
 }

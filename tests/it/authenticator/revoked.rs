@@ -86,10 +86,10 @@ async fn rule_10_a_revocation_ends_when_it_says_so() {
 async fn rule_10_the_list_of_revocations_takes_a_hundred_thousand_one_by_one() {
     let world = World::new().await;
     let auth = world.builder().build().unwrap();
-    let began = std::time::Instant::now();
+
     for n in 0..100_000 {
         auth.revocations().refuse_token(&format!("mt_{n}")).unwrap();
     }
-    println!("100 000 revocations one by one: {:?}", began.elapsed());
+
     assert_eq!(auth.revocations().len(), 100_000);
 }

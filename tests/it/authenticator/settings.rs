@@ -69,6 +69,7 @@ fn a_mistake_names_its_setting() {
         ("keys_cooldown", sound().keys_cooldown(Duration::ZERO)),
         ("keys_cooldown", sound().keys_cooldown(Duration::MAX)),
         ("keys_max_stale", sound().keys_max_stale(Duration::MAX)),
+        ("cache_bytes", sound().cache_bytes(1_048_575)),
         ("max_token_len", sound().max_token_len(0)),
         ("calls_per_second", sound().calls_per_second(0)),
         (
