@@ -72,6 +72,7 @@ mod builder;
 mod cache;
 mod challenge;
 mod clock;
+mod config;
 #[cfg(any(doc, doctest))]
 pub mod docs;
 mod error;
@@ -108,8 +109,9 @@ pub mod testing;
 
 pub use self::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
 pub use self::authenticator::{Authenticator, RequestHeaders};
-pub use self::builder::{AuthenticatorBuilder, BuildError};
+pub use self::builder::AuthenticatorBuilder;
 pub use self::clock::{Clock, SystemClock};
+pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
 pub use self::health::{BreakerState, Health, LastError, Trouble};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
@@ -125,7 +127,7 @@ pub use self::outbound::{
 };
 pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};
-pub use self::secret::{MachineSecretKey, SecretError, SecretKey};
+pub use self::secret::{InstanceSecret, MachineSecretKey, SecretError, SecretKey};
 pub use self::token::{ParseTokenTypeError, TokenType};
 
 /// The README's code, compiled.

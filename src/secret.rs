@@ -1,15 +1,36 @@
 //! The two secrets of a Clerk service, redacted when printed and wiped when dropped.
 
+mod instance;
+
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use self::instance::InstanceSecret;
+
 /// Why a string is not the secret it was given as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
+    /// The value is empty, or white space.
+    #[error("the secret is empty")]
+    Empty,
+    /// The value begins or ends with a quotation mark.
+    #[error("the value stands in quotes; remove the quotes")]
+    Quotes,
+    /// The value is the publishable key (`pk_…`).
+    #[error("this is a publishable key; set CLERK_PUBLISHABLE_KEY (`publishable_key`) to it")]
+    PublishableKey,
+    /// The value is the secret of the instance (`sk_…`), where that of a machine is expected.
+    #[error("this is an instance secret key; set CLERK_SECRET_KEY (`secret_key`) to it")]
+    InstanceSecretKey,
+    /// The value is the secret of a machine (`ak_…`), where that of the instance is expected.
+    #[error(
+        "this is a machine secret key; set CLERK_MACHINE_SECRET_KEY (`machine_secret_key`) to it"
+    )]
+    MachineSecretKey,
     /// The value does not start as this kind of secret does.
     #[error("expected a secret that starts with `{expected}`")]
     Prefix {
@@ -19,6 +40,32 @@ pub enum SecretError {
     /// The value holds white space, a control character, or anything outside visible ASCII.
     #[error("the secret holds white space or characters outside visible ASCII")]
     Characters,
+    /// One key is of a development instance and the other of a production instance.
+    #[error(
+        "one key is of a development instance (`sk_test_`) and the other of a production instance \
+        (`sk_live_`)"
+    )]
+    Environment,
+}
+
+/// What an instance is for, as its keys tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Environment {
+    Development,
+    Production,
+}
+
+impl Environment {
+    /// Reads what follows the first three letters of a key, `test_` or `live_`.
+    pub(crate) fn of(rest: &str) -> Option<Self> {
+        if rest.starts_with("test_") {
+            Some(Self::Development)
+        } else if rest.starts_with("live_") {
+            Some(Self::Production)
+        } else {
+            None
+        }
+    }
 }
 
 /// Writes one secret type: both differ only in their prefix and in what they may do.
@@ -48,6 +95,11 @@ macro_rules! secret {
             #[must_use]
             pub fn expose_secret(&self) -> &str {
                 self.0.expose_secret()
+            }
+
+            /// Compares with another secret, in constant time.
+            pub(crate) fn same(&self, other: &Self) -> bool {
+                self.is(other.expose_secret().as_bytes())
             }
 
             /// Compares with a token in constant time.
@@ -126,16 +178,56 @@ secret! {
     MachineSecretKey, "ak_"
 }
 
+impl SecretKey {
+    /// Returns what the instance is for; `None` for a key that does not say so.
+    pub(crate) fn environment(&self) -> Option<Environment> {
+        Environment::of(self.expose_secret().strip_prefix("sk_")?)
+    }
+
+    /// Returns `true` if the two keys cannot be of the same instance.
+    fn contradicts(&self, other: &Self) -> bool {
+        let environments = self.environment().zip(other.environment());
+        environments.is_some_and(|(one, other)| one != other)
+    }
+}
+
+/// Names the mistake where a value is not what it was given as.
+///
+/// Secrets are set by copying, so the usual mistakes are the wrong one of several keys, and quotes
+/// that a file format keeps.
 fn parse(value: String, prefix: &'static str) -> Result<SecretString, SecretError> {
     let secret = SecretString::from(value);
     let trimmed = secret.expose_secret().trim();
+    if trimmed.is_empty() {
+        return Err(SecretError::Empty);
+    }
+    if is_quoted(trimmed) {
+        return Err(SecretError::Quotes);
+    }
     if trimmed.strip_prefix(prefix).is_none_or(str::is_empty) {
-        return Err(SecretError::Prefix { expected: prefix });
+        return Err(mistaken(trimmed, prefix));
     }
     if !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(SecretError::Characters);
     }
     Ok(SecretString::from(trimmed))
+}
+
+fn mistaken(value: &str, expected: &'static str) -> SecretError {
+    match value.get(..3) {
+        Some("pk_") => SecretError::PublishableKey,
+        Some("sk_") if expected != "sk_" => SecretError::InstanceSecretKey,
+        Some("ak_") if expected != "ak_" => SecretError::MachineSecretKey,
+        _ => SecretError::Prefix { expected },
+    }
+}
+
+/// Returns `true` if a value begins or ends with a quotation mark; no setting does.
+pub(crate) fn is_quoted(value: &str) -> bool {
+    let marks = [
+        '"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}',
+    ];
+    value.starts_with(marks) || value.ends_with(marks)
 }
 
 #[cfg(test)]
@@ -153,7 +245,7 @@ mod tests {
     #[test]
     fn other_prefixes_and_bytes_are_refused() {
         let prefix = Some(SecretError::Prefix { expected: "sk_" });
-        assert_eq!(SecretKey::new("ak_abc").err(), prefix);
+        assert_eq!(SecretKey::new("mk_abc").err(), prefix);
         assert_eq!(SecretKey::new("sk_").err(), prefix);
         assert_eq!(
             SecretKey::new("sk_a b").err(),
@@ -163,6 +255,47 @@ mod tests {
             SecretKey::new("sk_\u{e9}").err(),
             Some(SecretError::Characters)
         );
+    }
+
+    #[test]
+    fn the_mistake_is_named() {
+        let instance = |value: &str| SecretKey::new(value).err().map(|e| e.to_string());
+        let machine = |value: &str| MachineSecretKey::new(value).err().map(|e| e.to_string());
+        let table = [
+            (
+                instance("pk_test_a"),
+                "this is a publishable key; set CLERK_PUBLISHABLE_KEY",
+            ),
+            (
+                machine(" pk_test_a"),
+                "this is a publishable key; set CLERK_PUBLISHABLE_KEY",
+            ),
+            (
+                machine("sk_test_a"),
+                "this is an instance secret key; set CLERK_SECRET_KEY",
+            ),
+            (
+                instance("ak_a\n"),
+                "this is a machine secret key; set CLERK_MACHINE_SECRET_KEY",
+            ),
+            (instance("\"sk_test_a\""), "remove the quotes"),
+            (instance("'sk_test_a' \n"), "remove the quotes"),
+            (instance("sk_test_a'"), "remove the quotes"),
+            (machine("\u{201c}ak_a\u{201d}"), "remove the quotes"),
+            (instance(" \n"), "empty"),
+        ];
+        for (error, expected) in table {
+            let error = error.unwrap();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_key_says_what_its_instance_is_for() {
+        let of = |key| SecretKey::new(key).unwrap().environment();
+        assert_eq!(of("sk_test_a"), Some(Environment::Development));
+        assert_eq!(of("sk_live_a"), Some(Environment::Production));
+        assert_eq!(of("sk_a"), None);
     }
 
     #[test]

@@ -1,17 +1,15 @@
 //! Settings of a client.
 
-use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::{AdminClient, AdminParts};
-use super::error::AdminError;
 use crate::clock::{Clock, SystemClock};
+use crate::config::{Access, BuildError, Variable, from_env};
 use crate::machine_secret::MachineSecret;
-use crate::secret::{MachineSecretKey, SecretError, SecretKey};
-use crate::transport::{BaseUrl, BaseUrlError, RetryPolicy, Transport};
+use crate::secret::{InstanceSecret, SecretError};
+use crate::transport::{RetryPolicy, Transport};
 
-const API_URL: &str = "https://api.clerk.com";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// No time is longer, so that none can overflow where times are added.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3_600);
@@ -22,20 +20,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// # Examples
 ///
 /// ```
-/// use clerk_machine_auth::{AdminClient, SecretKey};
+/// use clerk_machine_auth::AdminClient;
 ///
-/// let client = AdminClient::builder()
-///     .secret_key(SecretKey::new("sk_test_4f8a")?)
-///     .build()?;
+/// let client = AdminClient::builder().secret_key("sk_test_4f8a").build()?;
 /// assert!(!format!("{client:?}").contains("4f8a"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), clerk_machine_auth::BuildError>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct AdminClientBuilder {
-    instance: Option<SecretKey>,
-    machine: Option<MachineSecret>,
-    api_url: String,
+    access: Access,
     http: Option<reqwest::Client>,
     connect_timeout: Duration,
     timeout: Duration,
@@ -45,9 +39,7 @@ pub struct AdminClientBuilder {
 impl Default for AdminClientBuilder {
     fn default() -> Self {
         Self {
-            instance: None,
-            machine: None,
-            api_url: API_URL.to_owned(),
+            access: Access::default(),
             http: None,
             connect_timeout: CONNECT_TIMEOUT,
             timeout: TIMEOUT,
@@ -57,31 +49,60 @@ impl Default for AdminClientBuilder {
 }
 
 impl AdminClientBuilder {
-    pub(super) fn from_env() -> Result<Self, AdminError> {
-        let machine = variable("CLERK_MACHINE_SECRET_KEY", MachineSecretKey::new)?;
-        Ok(Self {
-            instance: variable("CLERK_SECRET_KEY", SecretKey::new)?,
-            machine: machine.map(MachineSecret::fixed),
-            api_url: env::var("CLERK_API_URL").unwrap_or_else(|_| API_URL.to_owned()),
-            ..Self::default()
-        })
+    const VARIABLES: [Variable<Self>; 3] = [
+        ("CLERK_SECRET_KEY", |builder, it| builder.secret_key(it)),
+        ("CLERK_MACHINE_SECRET_KEY", |builder, it| {
+            builder.machine_secret_key(it)
+        }),
+        ("CLERK_API_URL", |builder, it| builder.api_url(it)),
+    ];
+
+    /// Takes the settings from the environment; see [`AdminClient::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Fails for a variable that is not Unicode.
+    pub fn from_env() -> Result<Self, BuildError> {
+        from_env(Self::default(), &Self::VARIABLES)
+    }
+
+    pub(crate) fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
     }
 
     /// Uses the secret of the instance (`sk_…`), which everything but minting M2M tokens needs.
-    pub fn secret_key(mut self, secret: SecretKey) -> Self {
-        self.instance = Some(secret);
+    ///
+    /// Takes the key as text or as a [`SecretKey`](crate::SecretKey), or an [`InstanceSecret`]
+    /// through which it can be replaced while the client is in use.
+    pub fn secret_key(
+        mut self,
+        key: impl TryInto<InstanceSecret, Error: Into<SecretError>>,
+    ) -> Self {
+        self.access.set_secret_key(key);
         self
     }
 
-    /// Uses the secret of a machine, fixed or managed, to create and verify its M2M tokens.
+    /// Uses the secret of a machine (`ak_…`), as it stays, to create and verify its M2M tokens.
+    pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
+        self.access.set_machine_secret_key(key);
+        self
+    }
+
+    /// Uses a machine secret that is kept fresh; see [`MachineSecret`].
     pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
-        self.machine = Some(secret.into());
+        self.access.set_machine_secret(secret);
         self
     }
 
-    /// Calls another address than `https://api.clerk.com`; without `/v1`.
+    /// Calls another address than `https://api.clerk.com`: a host, without a path. A trailing `/v1`
+    /// is taken off.
+    ///
+    /// # Security
+    ///
+    /// `http` is taken for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
-        self.api_url = url.into();
+        self.access.set_api_url(url);
         self
     }
 
@@ -119,20 +140,22 @@ impl AdminClientBuilder {
     ///
     /// # Errors
     ///
-    /// Fails for an `api_url` that is not `https` (or `http` on a loopback address), for timeouts
-    /// of zero or more than an hour, and if the HTTP client cannot be set up.
-    pub fn build(self) -> Result<AdminClient, AdminError> {
+    /// Fails for a secret that is not what it was given as, for an `api_url` that is not `https` (or
+    /// `http` on a loopback address) or has a path, for timeouts of zero or more than an hour, and
+    /// if the HTTP client cannot be set up.
+    pub fn build(self) -> Result<AdminClient, BuildError> {
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("timeout", self.timeout)?;
         let transport = match self.http {
             Some(client) => Transport::with_client(client),
-            None => Transport::new(self.connect_timeout)?,
+            None => Transport::new(self.connect_timeout)
+                .map_err(|error| BuildError::new("http_client", error))?,
         };
         Ok(AdminClient::from_parts(AdminParts {
             transport,
-            api: BaseUrl::parse(&self.api_url).map_err(bad_url)?,
-            instance: self.instance,
-            machine: self.machine,
+            api: self.access.api()?,
+            instance: self.access.instance()?,
+            machine: self.access.machine()?,
             evict: None,
             clock: self.clock,
             read: RetryPolicy::safe(self.timeout),
@@ -141,32 +164,10 @@ impl AdminClientBuilder {
     }
 }
 
-fn check_timeout(name: &'static str, time: Duration) -> Result<(), AdminError> {
+fn check_timeout(name: &'static str, time: Duration) -> Result<(), BuildError> {
     if time.is_zero() || time > LONGEST_TIMEOUT {
-        return Err(AdminError::invalid(name, "is zero or more than an hour"));
+        let problem = "it has to be more than zero and at most an hour";
+        return Err(BuildError::new(name, problem));
     }
     Ok(())
-}
-
-fn bad_url(error: BaseUrlError) -> AdminError {
-    let reason = match error {
-        BaseUrlError::Syntax => "is not an absolute URL",
-        BaseUrlError::Scheme => "must use https (http is taken only for loopback addresses)",
-        BaseUrlError::Extras => "must not hold a user name, a password, a query or a fragment",
-    };
-    AdminError::invalid("api_url", reason)
-}
-
-/// Reads a secret from the environment; an empty variable counts as none.
-fn variable<T>(
-    name: &'static str,
-    parse: impl FnOnce(String) -> Result<T, SecretError>,
-) -> Result<Option<T>, AdminError> {
-    match env::var(name) {
-        Ok(value) if !value.is_empty() => parse(value)
-            .map(Some)
-            .map_err(|_| AdminError::invalid(name, "does not hold a secret of its kind")),
-        Ok(_) | Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(AdminError::invalid(name, "is not UTF-8")),
-    }
 }

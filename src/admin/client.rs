@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::api_keys::ApiKeys;
 use super::builder::AdminClientBuilder;
-use super::error::AdminError;
 use super::jwks::Jwks;
 use super::m2m_tokens::M2mTokens;
 use super::machines::Machines;
 use super::oauth_access_tokens::OAuthAccessTokens;
 use crate::clock::Clock;
+use crate::config::BuildError;
 use crate::evict::Evict;
 use crate::machine_secret::MachineSecret;
-use crate::secret::SecretKey;
+use crate::secret::InstanceSecret;
 use crate::transport::{BaseUrl, RetryPolicy, Transport};
 
 /// Manages machines, M2M tokens and API keys; cheap to clone.
@@ -29,7 +29,7 @@ pub struct AdminClient {
 pub(crate) struct AdminParts {
     pub(crate) transport: Transport,
     pub(crate) api: BaseUrl,
-    pub(crate) instance: Option<SecretKey>,
+    pub(crate) instance: Option<InstanceSecret>,
     pub(crate) machine: Option<MachineSecret>,
     /// Is told of everything that was revoked or deleted.
     pub(crate) evict: Option<Arc<dyn Evict>>,
@@ -47,12 +47,12 @@ impl AdminClient {
     }
 
     /// Takes `CLERK_SECRET_KEY`, `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the
-    /// environment.
+    /// environment. A variable that is empty, or white space, counts as none.
     ///
     /// # Errors
     ///
     /// Fails if a variable is set to something that it cannot be; the error names the variable.
-    pub fn from_env() -> Result<Self, AdminError> {
+    pub fn from_env() -> Result<Self, BuildError> {
         AdminClientBuilder::from_env()?.build()
     }
 

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::client::AdminClient;
 use super::error::AdminError;
 use crate::machine_secret::MachineSecret;
-use crate::secret::{MachineSecretKey, SecretKey};
+use crate::secret::{InstanceSecret, MachineSecretKey, SecretKey};
 
 /// Which secrets Clerk takes for a call, the better one first.
 #[derive(Debug, Clone)]
@@ -24,7 +24,10 @@ pub(super) enum Needs {
 
 /// The secret that was chosen.
 pub(super) enum Credential {
-    Instance(SecretKey),
+    Instance {
+        secret: InstanceSecret,
+        used: Arc<SecretKey>,
+    },
     Machine {
         secret: MachineSecret,
         used: Arc<MachineSecretKey>,
@@ -39,9 +42,10 @@ impl AdminClient {
             (Needs::Given(secret), ..) => Ok(Credential::Given(secret.clone())),
             (Needs::Instance, Some(secret), _)
             | (Needs::InstanceElseMachine, Some(secret), _)
-            | (Needs::MachineElseInstance, Some(secret), None) => {
-                Ok(Credential::Instance(secret.clone()))
-            }
+            | (Needs::MachineElseInstance, Some(secret), None) => Ok(Credential::Instance {
+                secret: secret.clone(),
+                used: secret.in_use(),
+            }),
             (Needs::Machine | Needs::MachineElseInstance, _, Some(secret))
             | (Needs::InstanceElseMachine, None, Some(secret)) => Credential::of(secret).await,
             (Needs::Instance, None, _) => Err(AdminError::missing_secret("the instance secret")),
@@ -60,18 +64,28 @@ impl Credential {
 
     /// Returns another credential to try, now that Clerk has refused this one.
     pub(super) async fn renewed(&self) -> Option<Self> {
-        let Self::Machine { secret, used } = self else {
-            return None;
-        };
-        if !secret.rejected(used).await {
-            return None;
+        match self {
+            Self::Instance { secret, used } => Some(Self::Instance {
+                used: secret.other_than(used)?,
+                secret: secret.clone(),
+            }),
+            Self::Machine { secret, used } if secret.rejected(used).await => {
+                Self::of(secret).await.ok()
+            }
+            Self::Machine { .. } | Self::Given(_) => None,
         }
-        Self::of(secret).await.ok()
+    }
+
+    /// Clerk took this credential after it had refused another one.
+    pub(super) fn taken(&self) {
+        if let Self::Instance { secret, used } = self {
+            secret.prefer(used);
+        }
     }
 
     pub(super) fn expose_secret(&self) -> &str {
         match self {
-            Self::Instance(secret) => secret.expose_secret(),
+            Self::Instance { used, .. } => used.expose_secret(),
             Self::Machine { used, .. } => used.expose_secret(),
             Self::Given(secret) => secret.expose_secret(),
         }
@@ -79,7 +93,7 @@ impl Credential {
 
     pub(super) fn authorization(&self) -> Result<HeaderValue, AdminError> {
         let value = match self {
-            Self::Instance(secret) => secret.authorization(),
+            Self::Instance { used, .. } => used.authorization(),
             Self::Machine { used, .. } => used.authorization(),
             Self::Given(secret) => secret.authorization(),
         };

@@ -17,7 +17,7 @@ use crate::machine_secret::MachineSecret;
 use crate::opaque::OpaqueVerifier;
 use crate::receiver::Receiver;
 use crate::revocation::Revocations;
-use crate::secret::SecretKey;
+use crate::secret::InstanceSecret;
 use crate::tasks::{Tasks, Wait};
 use crate::token::{Presented, Shape, TokenTypes, classify};
 use crate::upstream::Upstream;
@@ -57,7 +57,7 @@ pub(crate) struct Accepted {
 /// The secrets of this service, which are never accepted as tokens.
 #[derive(Debug)]
 pub(crate) struct OwnSecrets {
-    pub(crate) instance: Option<SecretKey>,
+    pub(crate) instance: Option<InstanceSecret>,
     pub(crate) machine: Option<MachineSecret>,
 }
 

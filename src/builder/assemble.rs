@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
-use super::error::BuildError;
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts};
 use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
 use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
+use crate::config::BuildError;
 use crate::identity::ScopeGrants;
 use crate::jwt::{Audience, JwtPolicy};
 use crate::keys::{KeySource, KeyStore};

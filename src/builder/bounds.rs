@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::error::BuildError;
 use super::settings::Settings;
+use crate::config::BuildError;
 
 /// A setting, whether it is out of bounds, and what they are.
 type Rule = (&'static str, bool, &'static str);
 
 const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
+/// No token of Clerk's comes near it, and whoever sends tokens that long should meet the bound of the
+/// HTTP server first: each byte is hashed before anything is known of the token.
+const MAX_TOKEN_LEN: usize = 64 * 1024;
 /// No time that is kept is longer, so that none can overflow where times are added.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -52,7 +55,8 @@ fn times(settings: &Settings) -> [Rule; 12] {
 }
 
 #[rustfmt::skip]
-fn numbers(settings: &Settings) -> [Rule; 7] {
+fn numbers(settings: &Settings) -> [Rule; 8] {
+    const AT_MOST_64_KIB: &str = "at most 65536 bytes";
     const SUBJECTS: &str = "one or more of `user_`, `org_`, `mch_`, `scim_`";
     let budget = settings.call_budget();
     let is_small = settings.cache_bytes.is_some_and(|bytes| bytes < MIB);
@@ -61,6 +65,7 @@ fn numbers(settings: &Settings) -> [Rule; 7] {
     [
         ("cache_bytes",              is_small,                       "at least 1 048 576 (1 MiB)"),
         ("max_token_len",            settings.max_token_len == 0,    "at least 1"),
+        ("max_token_len",            settings.max_token_len > MAX_TOKEN_LEN, AT_MOST_64_KIB),
         ("calls_per_second",         budget.total == 0,              "at least 1"),
         ("unknown_calls_per_second", budget.unknown > budget.total,  "at most calls_per_second"),
         ("calls_in_flight",          settings.in_flight == 0,        "at least 1"),

@@ -3,25 +3,22 @@
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::error::BuildError;
 use super::publishable_key::FrontendApi;
-use super::settings::{MachineSetting, SenderSetting, Settings};
+use super::settings::{SenderSetting, Settings};
 use crate::authenticator::Accepted;
+use crate::config::{BuildError, SECRET_KEY};
 use crate::id::MachineId;
 use crate::keys::{KeySet, parse_pem};
 use crate::machine_secret::MachineSecret;
-use crate::secret::SecretKey;
+use crate::secret::InstanceSecret;
 use crate::token::{TokenType, TokenTypes};
 use crate::transport::BaseUrl;
 
 type Checked<T> = Result<T, BuildError>;
 
-const SECRET_KEY: &str = "secret_key (CLERK_SECRET_KEY)";
-const MACHINE_SECRET_KEY: &str = "machine_secret_key (CLERK_MACHINE_SECRET_KEY)";
 const MACHINE_ID: &str = "machine_id (CLERK_MACHINE_ID)";
 const JWT_KEY: &str = "jwt_key (CLERK_JWT_KEY)";
 const PUBLISHABLE_KEY: &str = "publishable_key (CLERK_PUBLISHABLE_KEY)";
-const API_URL: &str = "api_url (CLERK_API_URL)";
 
 /// Where the keys for JWTs come from.
 #[derive(Debug)]
@@ -34,7 +31,7 @@ pub(super) enum KeyOrigin {
 /// Who this service is and what it trusts.
 #[derive(Debug)]
 pub(super) struct Identity {
-    pub(super) instance: Option<SecretKey>,
+    pub(super) instance: Option<InstanceSecret>,
     pub(super) machine: Option<MachineSecret>,
     pub(super) me: Option<MachineId>,
     pub(super) api: BaseUrl,
@@ -53,24 +50,20 @@ pub(super) enum Binding {
 
 impl Identity {
     pub(super) fn of(settings: &Settings) -> Checked<Self> {
-        let instance = settings.secret_key.clone().transpose();
-        let instance = instance.map_err(|error| BuildError::new(SECRET_KEY, error))?;
-        let machine = machine(settings)?;
+        let instance = settings.access.instance()?;
+        let machine = settings.access.machine()?;
         let frontend = settings
             .publishable_key
             .as_deref()
             .map(FrontendApi::parse)
             .transpose();
         let frontend = frontend.map_err(|error| BuildError::new(PUBLISHABLE_KEY, error))?;
-        let issuer = settings
-            .issuer
-            .clone()
-            .or_else(|| frontend.as_ref().map(FrontendApi::issuer));
+        check_environments(instance.as_ref(), frontend.as_ref())?;
         Ok(Self {
             me: me(settings, machine.as_ref())?,
-            api: api(settings.api_url.expose_secret())?,
+            api: settings.access.api()?,
             keys: keys(settings, instance.is_some(), frontend.as_ref())?,
-            issuer: issuer.map(Into::into),
+            issuer: issuer(settings, frontend.as_ref())?,
             instance,
             machine,
         })
@@ -140,13 +133,37 @@ const UNBOUND_OPAQUE: &str = "opaque M2M tokens are accepted and nothing binds t
     machine; set machine_id or machine_secret_key, or choose allow_senders or any_sender, or leave \
     m2m_token out of accept";
 
-fn machine(settings: &Settings) -> Checked<Option<MachineSecret>> {
-    match &settings.machine_secret {
-        None => Ok(None),
-        Some(MachineSetting::Secret(secret)) => Ok(Some(secret.clone())),
-        Some(MachineSetting::Key(Ok(key))) => Ok(Some(MachineSecret::fixed(key.clone()))),
-        Some(MachineSetting::Key(Err(error))) => Err(BuildError::new(MACHINE_SECRET_KEY, error)),
+/// With keys of two instances every JWT would be refused: for its issuer, or for its signature.
+fn check_environments(
+    instance: Option<&InstanceSecret>,
+    frontend: Option<&FrontendApi>,
+) -> Checked<()> {
+    let secret = instance.and_then(|secret| secret.current().environment());
+    let published = frontend.map(FrontendApi::environment);
+    match secret.zip(published) {
+        Some((secret, published)) if secret != published => {
+            let problem = "the publishable key and the secret key are of different instances: one \
+                of a development instance (`…_test_`), the other of a production instance \
+                (`…_live_`)";
+            Err(BuildError::new(PUBLISHABLE_KEY, problem))
+        }
+        _ => Ok(()),
     }
+}
+
+/// `iss` is compared byte by byte, and Clerk writes no slash at its end.
+fn issuer(settings: &Settings, frontend: Option<&FrontendApi>) -> Checked<Option<Box<str>>> {
+    let Some(issuer) = settings.issuer.as_deref().map(str::trim) else {
+        return Ok(frontend.map(|frontend| frontend.issuer().into()));
+    };
+    if issuer.is_empty() {
+        return Err(BuildError::new("issuer", "it is empty; leave it out"));
+    }
+    if issuer.ends_with('/') {
+        let problem = "it ends in a slash, and Clerk's issuers do not; take the slash off";
+        return Err(BuildError::new("issuer", problem));
+    }
+    Ok(Some(issuer.into()))
 }
 
 fn me(settings: &Settings, secret: Option<&MachineSecret>) -> Checked<Option<MachineId>> {
@@ -156,12 +173,6 @@ fn me(settings: &Settings, secret: Option<&MachineSecret>) -> Checked<Option<Mac
             .map_err(|error| BuildError::new(MACHINE_ID, error)),
         None => Ok(secret.and_then(MachineSecret::machine_id).cloned()),
     }
-}
-
-fn api(url: &str) -> Checked<BaseUrl> {
-    let url = url.trim().trim_end_matches('/');
-    BaseUrl::parse(url.strip_suffix("/v1").unwrap_or(url))
-        .map_err(|error| BuildError::new(API_URL, error))
 }
 
 fn keys(

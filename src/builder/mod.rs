@@ -1,13 +1,11 @@
 //! Collects the settings of an authenticator and checks them together.
 //!
-//! Order within this folder: `error`, `settings`, `publishable_key` ← `bounds`, `checked` ← `assemble` ←
-//! here, `tuning`, `grants`, `env`.
+//! Order within this folder: `settings`, `publishable_key` ← `bounds`, `checked` ← `assemble` ← here,
+//! `tuning`, `grants`.
 
 mod assemble;
 mod bounds;
 mod checked;
-mod env;
-mod error;
 mod grants;
 mod publishable_key;
 mod settings;
@@ -15,12 +13,12 @@ mod tuning;
 
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
+use crate::config::{BuildError, Variable, from_env};
 use crate::machine_secret::MachineSecret;
-use crate::secret::{MachineSecretKey, SecretKey};
+use crate::secret::{InstanceSecret, SecretError};
 use crate::token::{TokenType, TokenTypes};
 
-pub use self::error::BuildError;
-use self::settings::{MachineSetting, SenderSetting, Settings};
+use self::settings::{SenderSetting, Settings};
 
 /// Collects the settings of an [`Authenticator`].
 ///
@@ -81,10 +79,38 @@ impl Authenticator {
 }
 
 impl AuthenticatorBuilder {
+    const VARIABLES: [Variable<Self>; 6] = [
+        ("CLERK_SECRET_KEY", |builder, it| builder.secret_key(it)),
+        ("CLERK_MACHINE_SECRET_KEY", |builder, it| {
+            builder.machine_secret_key(it)
+        }),
+        ("CLERK_MACHINE_ID", |builder, it| builder.machine_id(it)),
+        ("CLERK_JWT_KEY", |builder, it| builder.jwt_key(it)),
+        ("CLERK_PUBLISHABLE_KEY", |builder, it| {
+            builder.publishable_key(it)
+        }),
+        ("CLERK_API_URL", |builder, it| builder.api_url(it)),
+    ];
+
+    /// Takes the settings from the environment; see [`Authenticator::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Fails for a variable that is not Unicode.
+    pub fn from_env() -> Result<Self, BuildError> {
+        from_env(Self::default(), &Self::VARIABLES)
+    }
+
     /// Uses the secret of the instance (`sk_…`): verifies every type of token, fetches the keys for
     /// JWTs, and asks the registry which machines may reach this one.
-    pub fn secret_key(mut self, key: impl Into<String>) -> Self {
-        self.settings.secret_key = Some(SecretKey::new(key));
+    ///
+    /// Takes the key as text or as a [`SecretKey`](crate::SecretKey), or an [`InstanceSecret`]
+    /// through which it can be replaced while the service runs.
+    pub fn secret_key(
+        mut self,
+        key: impl TryInto<InstanceSecret, Error: Into<SecretError>>,
+    ) -> Self {
+        self.settings.access.set_secret_key(key);
         self
     }
 
@@ -92,13 +118,13 @@ impl AuthenticatorBuilder {
     ///
     /// Clerk then checks itself that an opaque M2M token may reach this machine.
     pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
-        self.settings.machine_secret = Some(MachineSetting::Key(MachineSecretKey::new(key)));
+        self.settings.access.set_machine_secret_key(key);
         self
     }
 
     /// Uses a machine secret that is kept fresh; see [`MachineSecret`].
     pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
-        self.settings.machine_secret = Some(MachineSetting::Secret(secret.into()));
+        self.settings.access.set_machine_secret(secret);
         self
     }
 
@@ -124,13 +150,14 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Calls another address than `https://api.clerk.com`; a trailing `/v1` is taken off.
+    /// Calls another address than `https://api.clerk.com`: a host, without a path. A trailing `/v1`
+    /// is taken off.
     ///
     /// # Security
     ///
     /// `http` is taken for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
-        self.settings.api_url = url.into().into();
+        self.settings.access.set_api_url(url);
         self
     }
 

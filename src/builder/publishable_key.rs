@@ -5,11 +5,16 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
+use crate::secret::{Environment, is_quoted};
 use crate::transport::{BaseUrl, BaseUrlError, is_loopback};
 
 /// Why a text is not taken as a publishable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PublishableKeyError {
+    #[error("the value stands in quotes; remove the quotes")]
+    Quotes,
+    #[error("this is an instance secret key; set CLERK_SECRET_KEY (`secret_key`) to it")]
+    SecretKey,
     #[error("expected a key that starts with `pk_test_` or `pk_live_`; copy it from the dashboard")]
     Prefix,
     #[error("the key does not hold a host name; copy it from the dashboard again")]
@@ -18,7 +23,10 @@ pub(super) enum PublishableKeyError {
 
 /// The frontend API that a publishable key names.
 #[derive(Debug)]
-pub(super) struct FrontendApi(BaseUrl);
+pub(super) struct FrontendApi {
+    base: BaseUrl,
+    environment: Environment,
+}
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -29,44 +37,54 @@ impl FrontendApi {
     /// Reads `pk_<test|live>_<base64 of the host and a dollar sign>`.
     pub(super) fn parse(key: &str) -> Result<Self, PublishableKeyError> {
         let key = key.trim();
-        let coded = ["pk_test_", "pk_live_"]
-            .into_iter()
-            .find_map(|prefix| key.strip_prefix(prefix))
+        if is_quoted(key) {
+            return Err(PublishableKeyError::Quotes);
+        }
+        if key.starts_with("sk_") {
+            return Err(PublishableKeyError::SecretKey);
+        }
+        let (environment, coded) = key
+            .strip_prefix("pk_")
+            .and_then(|rest| Some((Environment::of(rest)?, rest.split_once('_')?.1)))
             .ok_or(PublishableKeyError::Prefix)?;
         let decoded = LENIENT
             .decode(coded)
             .map_err(|_| PublishableKeyError::Host)?;
         let text = String::from_utf8(decoded).map_err(|_| PublishableKeyError::Host)?;
         let host = text.strip_suffix('$').ok_or(PublishableKeyError::Host)?;
-        Self::at(host).ok_or(PublishableKeyError::Host)
-    }
-
-    /// `https`, save for an emulator on the loopback interface.
-    fn at(host: &str) -> Option<Self> {
-        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-        if host.is_empty() || !host.bytes().all(is_host) {
-            return None;
-        }
-        let parse = |scheme| -> Result<BaseUrl, BaseUrlError> {
-            BaseUrl::parse(&format!("{scheme}://{host}"))
-        };
-        let url = Url::parse(&format!("http://{host}")).ok()?;
-        let base = if is_loopback(&url) {
-            parse("http")
-        } else {
-            parse("https")
-        };
-        base.ok().map(Self)
+        let base = base_url(host).ok_or(PublishableKeyError::Host)?;
+        Ok(Self { base, environment })
     }
 
     /// Returns what the instance writes into `iss`.
     pub(super) fn issuer(&self) -> String {
-        self.0.origin()
+        self.base.origin()
+    }
+
+    pub(super) const fn environment(&self) -> Environment {
+        self.environment
     }
 
     pub(super) fn key_set(&self) -> Url {
-        self.0.join(&[".well-known", "jwks.json"])
+        self.base.join(&[".well-known", "jwks.json"])
     }
+}
+
+/// `https`, save for an emulator on the loopback interface.
+fn base_url(host: &str) -> Option<BaseUrl> {
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_host) {
+        return None;
+    }
+    let parse =
+        |scheme| -> Result<BaseUrl, BaseUrlError> { BaseUrl::parse(&format!("{scheme}://{host}")) };
+    let url = Url::parse(&format!("http://{host}")).ok()?;
+    let base = if is_loopback(&url) {
+        parse("http")
+    } else {
+        parse("https")
+    };
+    base.ok()
 }
 
 #[cfg(test)]
@@ -95,9 +113,11 @@ mod tests {
 
     #[test]
     fn rule_19_nothing_but_a_host_comes_out_of_a_publishable_key() {
-        use PublishableKeyError::{Host, Prefix};
+        use PublishableKeyError::{Host, Prefix, Quotes, SecretKey};
         for (text, expected) in [
-            ("sk_test_x".to_owned(), Prefix),
+            ("sk_test_x".to_owned(), SecretKey),
+            (format!("\"{}\"", key("a.b$")), Quotes),
+            ("pk_prod_x".to_owned(), Prefix),
             (String::new(), Prefix),
             ("pk_test_".to_owned(), Host),
             ("pk_test_!!".to_owned(), Host),

@@ -8,22 +8,14 @@ use secrecy::SecretString;
 use super::grants::GrantSettings;
 use crate::cache::Windows;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Access;
 use crate::keys::KeyWindows;
-use crate::machine_secret::MachineSecret;
-use crate::secret::{MachineSecretKey, SecretError, SecretKey};
+use crate::secret::Environment;
 use crate::token::TokenTypes;
 use crate::upstream::BudgetConfig;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-const API_URL: &str = "https://api.clerk.com";
-
-/// The machine secret as it was given.
-#[derive(Debug, Clone)]
-pub(super) enum MachineSetting {
-    Key(Result<MachineSecretKey, SecretError>),
-    Secret(MachineSecret),
 }
 
 /// How the senders of JWTs are bound to this machine, as it was given.
@@ -46,14 +38,11 @@ pub(super) struct BudgetSetting {
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    pub(super) secret_key: Option<Result<SecretKey, SecretError>>,
-    pub(super) machine_secret: Option<MachineSetting>,
+    pub(super) access: Access,
     pub(super) machine_id: Option<String>,
     /// As it was given, it might be a private key, so it is not shown.
     pub(super) jwt_key: Option<SecretString>,
     pub(super) publishable_key: Option<String>,
-    /// As it was given, it might hold a password.
-    pub(super) api_url: SecretString,
     pub(super) issuer: Option<String>,
     pub(super) audience: Vec<String>,
     pub(super) accept: Option<TokenTypes>,
@@ -94,12 +83,10 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            secret_key: None,
-            machine_secret: None,
+            access: Access::default(),
             machine_id: None,
             jwt_key: None,
             publishable_key: None,
-            api_url: API_URL.into(),
             issuer: None,
             audience: Vec::new(),
             accept: None,
@@ -154,9 +141,10 @@ impl Settings {
 
     /// Returns `true` if a key says that the instance is a development one.
     fn is_development(&self) -> bool {
-        let secret = self.secret_key.as_ref().and_then(|key| key.as_ref().ok());
+        let secret = self.access.instance().ok().flatten();
+        let environment = secret.and_then(|secret| secret.current().environment());
         let publishable = self.publishable_key.as_deref();
-        secret.is_some_and(|key| key.expose_secret().starts_with("sk_test_"))
+        environment == Some(Environment::Development)
             || publishable.is_some_and(|key| key.trim().starts_with("pk_test_"))
     }
 }

@@ -144,7 +144,7 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Refuses tokens of more bytes than this; 8192 by default.
+    /// Refuses tokens of more bytes than this; 8192 by default, at most 65536.
     pub const fn max_token_len(mut self, bytes: usize) -> Self {
         self.settings.max_token_len = bytes;
         self

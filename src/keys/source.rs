@@ -4,8 +4,8 @@ use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::set::{KeySet, KeySetError};
-use crate::secret::SecretKey;
-use crate::transport::{Call, KEY_SET_LIMIT, RetryPolicy, Transport, TransportError};
+use crate::secret::{InstanceSecret, SecretKey};
+use crate::transport::{Answer, Call, KEY_SET_LIMIT, RetryPolicy, Transport, TransportError};
 
 /// Where a key set comes from.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct KeySource {
     transport: Transport,
     url: Url,
     /// The public address of an instance asks for no secret.
-    secret: Option<SecretKey>,
+    secret: Option<InstanceSecret>,
     retry: RetryPolicy,
 }
 
@@ -39,7 +39,7 @@ impl KeySource {
     pub(crate) const fn new(
         transport: Transport,
         url: Url,
-        secret: Option<SecretKey>,
+        secret: Option<InstanceSecret>,
         retry: RetryPolicy,
     ) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl KeySource {
 
     pub(super) async fn fetch(&self, known: Option<HeaderValue>) -> Result<Fetched, FetchError> {
         let is_conditional = known.is_some();
-        let answer = self.transport.send(&self.call(known)).await?;
+        let answer = self.ask(known).await?;
         match answer.status {
             StatusCode::NOT_MODIFIED if is_conditional => Ok(Fetched::Unchanged),
             StatusCode::OK => {
@@ -63,9 +63,29 @@ impl KeySource {
         }
     }
 
-    fn call(&self, known: Option<HeaderValue>) -> Call {
+    /// Asks with the secret in use, and with the other one if that is refused and there is one.
+    async fn ask(&self, known: Option<HeaderValue>) -> Result<Answer, TransportError> {
+        let used = self.secret.as_ref().map(InstanceSecret::in_use);
+        let call = self.call(known.clone(), used.as_deref());
+        let answer = self.transport.send(&call).await?;
+        let (Some(secret), Some(used)) = (&self.secret, used) else {
+            return Ok(answer);
+        };
+        match secret.other_than(&used) {
+            Some(other) if answer.status == StatusCode::UNAUTHORIZED => {
+                let answer = self.transport.send(&self.call(known, Some(&other))).await?;
+                if answer.status != StatusCode::UNAUTHORIZED {
+                    secret.prefer(&other);
+                }
+                Ok(answer)
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn call(&self, known: Option<HeaderValue>, secret: Option<&SecretKey>) -> Call {
         let mut call = Call::get(self.url.clone(), self.retry).body_limit(KEY_SET_LIMIT);
-        if let Some(secret) = self.secret.as_ref().and_then(SecretKey::authorization) {
+        if let Some(secret) = secret.and_then(SecretKey::authorization) {
             call = call.header(header::AUTHORIZATION, secret);
         }
         if let Some(tag) = known {

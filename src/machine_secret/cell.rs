@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
-use super::same;
 use super::watch::SecretWatch;
 use crate::secret::MachineSecretKey;
 
@@ -36,14 +35,14 @@ impl Cell {
     /// Returns `true` if the secret is another one than it was before.
     pub(super) fn holds_other_than(&self, before: Option<&Arc<MachineSecretKey>>) -> bool {
         match (self.current(), before) {
-            (Some(now), Some(before)) => !same(&now, before),
+            (Some(now), Some(before)) => !now.same(before),
             (now, before) => now.is_some() || before.is_some(),
         }
     }
 
     /// Uses this secret from now on; tells whether it is another one than before.
     pub(super) fn adopt(&self, secret: MachineSecretKey) -> bool {
-        if self.current().is_some_and(|now| same(&now, &secret)) {
+        if self.current().is_some_and(|now| now.same(&secret)) {
             return false;
         }
         let secret = Some(Arc::new(secret));

@@ -212,7 +212,7 @@ impl MachineSecret {
     }
 
     fn has_other_than(&self, used: &MachineSecretKey) -> bool {
-        self.current().is_some_and(|now| !same(&now, used))
+        self.current().is_some_and(|now| !now.same(used))
     }
 
     async fn read(&self, reason: Reason) -> Result<Reload, AdminError> {
@@ -257,10 +257,6 @@ fn read(inner: Arc<Inner>) -> impl Future<Output = Result<Reload, AdminError>> +
             Reload::Unchanged
         })
     }
-}
-
-fn same(one: &MachineSecretKey, other: &MachineSecretKey) -> bool {
-    one.is(other.expose_secret().as_bytes())
 }
 
 impl From<MachineSecretKey> for MachineSecret {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::managed::{Boarding, Managed};
-use super::{Inner, MachineSecret, same};
+use super::{Inner, MachineSecret};
 use crate::admin::AdminError;
 use crate::admin::input;
 
@@ -94,7 +94,7 @@ async fn run(inner: Arc<Inner>, ttl: Duration) -> Result<Rotation, AdminError> {
     let known = inner.cell.current();
     let read = managed.source().read().await?;
     let was_overtaken = inner.cell.holds_other_than(known.as_ref());
-    let rotated_elsewhere = known.is_some_and(|known| !same(&known, &read));
+    let rotated_elsewhere = known.is_some_and(|known| !known.same(&read));
     if !was_overtaken {
         inner.cell.adopt(read.clone());
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::managed::Reason;
 use super::rotation::graceful;
-use super::{MachineSecret, Reload, same};
+use super::{MachineSecret, Reload};
 use crate::admin::AdminError;
 use crate::clock;
 use crate::random;
@@ -129,7 +129,7 @@ impl Schedule {
     fn start_anew_if_changed(&mut self) {
         let now = self.secret.current();
         let rotated = match (&self.seen, &now) {
-            (Some(seen), Some(now)) => !same(seen, now),
+            (Some(seen), Some(now)) => !seen.same(now),
             _ => false,
         };
         if rotated {

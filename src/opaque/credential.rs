@@ -8,19 +8,19 @@ use tokio::time::{Instant, timeout_at};
 use crate::admin::{AdminError, AdminErrorKind};
 use crate::error::Reason;
 use crate::machine_secret::MachineSecret;
-use crate::secret::{MachineSecretKey, SecretKey};
+use crate::secret::{InstanceSecret, MachineSecretKey, SecretKey};
 use crate::token::TokenType;
 
 /// The secrets at hand.
 #[derive(Debug, Clone)]
 pub(super) struct Secrets {
-    pub(super) instance: Option<SecretKey>,
+    pub(super) instance: Option<InstanceSecret>,
     pub(super) machine: Option<MachineSecret>,
 }
 
 /// The secret that was chosen for one call.
 pub(super) enum Credential<'a> {
-    Instance(&'a SecretKey),
+    Instance(&'a InstanceSecret, Arc<SecretKey>),
     Machine(&'a MachineSecret, Arc<MachineSecretKey>),
 }
 
@@ -36,7 +36,7 @@ impl Secrets {
     ) -> Result<Credential<'_>, Reason> {
         match (kind, &self.machine, &self.instance) {
             (TokenType::M2m, Some(secret), _) => Credential::of(secret, deadline).await,
-            (_, _, Some(secret)) => Ok(Credential::Instance(secret)),
+            (_, _, Some(secret)) => Ok(Credential::Instance(secret, secret.in_use())),
             _ => Err(Reason::Credentials),
         }
     }
@@ -53,8 +53,11 @@ impl<'a> Credential<'a> {
 
     /// Returns another secret to try, now that Clerk has refused this one.
     pub(super) async fn renewed(&self, deadline: Instant) -> Option<Self> {
-        let Self::Machine(secret, used) = self else {
-            return None;
+        let (secret, used) = match self {
+            Self::Instance(secret, used) => {
+                return Some(Self::Instance(secret, secret.other_than(used)?));
+            }
+            Self::Machine(secret, used) => (secret, used),
         };
         let another = timeout_at(deadline, secret.rejected(used)).await.ok()?;
         if another {
@@ -64,9 +67,16 @@ impl<'a> Credential<'a> {
         }
     }
 
+    /// Clerk took this secret after it had refused another one.
+    pub(super) fn taken(&self) {
+        if let Self::Instance(secret, used) = self {
+            secret.prefer(used);
+        }
+    }
+
     pub(super) fn authorization(&self) -> Option<HeaderValue> {
         match self {
-            Self::Instance(secret) => secret.authorization(),
+            Self::Instance(_, used) => used.authorization(),
             Self::Machine(_, used) => used.authorization(),
         }
     }

@@ -17,7 +17,7 @@ use crate::clock::{self, Clock};
 use crate::error::{AuthError, Reason};
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::machine_secret::MachineSecret;
-use crate::secret::SecretKey;
+use crate::secret::InstanceSecret;
 use crate::token::TokenType;
 use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport};
 use crate::upstream::{Lane, Pass, Trouble, Upstream};
@@ -27,7 +27,7 @@ use crate::upstream::{Lane, Pass, Trouble, Upstream};
 pub(crate) struct OpaqueParts {
     pub(crate) transport: Transport,
     pub(crate) api: BaseUrl,
-    pub(crate) instance: Option<SecretKey>,
+    pub(crate) instance: Option<InstanceSecret>,
     pub(crate) machine: Option<MachineSecret>,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) policy: OpaquePolicy,
@@ -94,7 +94,11 @@ impl OpaqueVerifier {
         if is_refused(&outcome)
             && let Some(renewed) = credential.renewed(question.deadline).await
         {
-            return self.answer_to(question, &renewed).await;
+            let outcome = self.answer_to(question, &renewed).await;
+            if matches!(outcome, Outcome::Good(_) | Outcome::Bad(_)) {
+                renewed.taken();
+            }
+            return outcome;
         }
         outcome
     }

@@ -1,6 +1,5 @@
 //! Settings of a token source.
 
-use std::env::{self, VarError};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,10 @@ use serde_json::Value;
 use super::mint::{MintSettings, Minter};
 use super::source::M2mTokenSource;
 use crate::admin::AdminClient;
-use crate::builder::BuildError;
 use crate::clock::{Clock, SystemClock};
+use crate::config::{Access, BuildError, MACHINE_SECRET_KEY, Variable, from_env};
 use crate::identity::TokenFormat;
 use crate::machine_secret::MachineSecret;
-use crate::secret::MachineSecretKey;
 
 /// Early enough for an outage of a fifth of the lifetime: 12 minutes of an hour.
 const REFRESH_AT: f64 = 0.8;
@@ -30,17 +28,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// The longest lifetime that Clerk gives a machine's tokens: ten years.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(315_360_000);
 
-const SECRET: &str = "machine_secret (CLERK_MACHINE_SECRET_KEY)";
-const API_URL: &str = "api_url (CLERK_API_URL)";
-
 /// Collects the settings of an [`M2mTokenSource`].
 ///
 /// Every mistake is reported by [`build`](Self::build), with the setting's name and what to do.
 #[derive(Clone)]
 #[must_use]
 pub struct M2mTokenSourceBuilder {
-    secret: Option<Result<MachineSecret, BuildError>>,
-    api_url: Option<String>,
+    access: Access,
     http: Option<reqwest::Client>,
     clock: Arc<dyn Clock>,
     claims: Option<Result<Value, BuildError>>,
@@ -51,8 +45,7 @@ pub struct M2mTokenSourceBuilder {
 impl Default for M2mTokenSourceBuilder {
     fn default() -> Self {
         Self {
-            secret: None,
-            api_url: None,
+            access: Access::default(),
             http: None,
             clock: Arc::new(SystemClock),
             claims: None,
@@ -71,6 +64,13 @@ impl Default for M2mTokenSourceBuilder {
 }
 
 impl M2mTokenSourceBuilder {
+    const VARIABLES: [Variable<Self>; 2] = [
+        ("CLERK_MACHINE_SECRET_KEY", |builder, it| {
+            builder.machine_secret_key(it)
+        }),
+        ("CLERK_API_URL", |builder, it| builder.api_url(it)),
+    ];
+
     /// Takes `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the environment; an empty
     /// variable counts as none.
     ///
@@ -78,14 +78,7 @@ impl M2mTokenSourceBuilder {
     ///
     /// Fails for a variable that is not Unicode.
     pub fn from_env() -> Result<Self, BuildError> {
-        let mut builder = Self::default();
-        if let Some(secret) = variable("CLERK_MACHINE_SECRET_KEY")? {
-            builder = builder.machine_secret_key(secret);
-        }
-        if let Some(url) = variable("CLERK_API_URL")? {
-            builder = builder.api_url(url);
-        }
-        Ok(builder)
+        from_env(Self::default(), &Self::VARIABLES)
     }
 
     /// Uses this machine secret, fixed or kept fresh; see [`MachineSecret`].
@@ -93,14 +86,13 @@ impl M2mTokenSourceBuilder {
     /// With a managed secret the source follows a rotation by itself: the mint that Clerk refuses
     /// reloads the secret and is sent once more.
     pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
-        self.secret = Some(Ok(secret.into()));
+        self.access.set_machine_secret(secret);
         self
     }
 
     /// Uses the secret of this machine (`ak_…`), as it stays.
     pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
-        let secret = MachineSecretKey::new(key).map(MachineSecret::fixed);
-        self.secret = Some(secret.map_err(|error| BuildError::new(SECRET, error)));
+        self.access.set_machine_secret_key(key);
         self
     }
 
@@ -177,13 +169,14 @@ impl M2mTokenSourceBuilder {
         self
     }
 
-    /// Calls another address than `https://api.clerk.com`; a trailing `/v1` is taken off.
+    /// Calls another address than `https://api.clerk.com`: a host, without a path. A trailing `/v1`
+    /// is taken off.
     ///
     /// # Security
     ///
     /// `http` is taken for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
-        self.api_url = Some(url.into());
+        self.access.set_api_url(url);
         self
     }
 
@@ -211,26 +204,16 @@ impl M2mTokenSourceBuilder {
     /// are to be shared.
     pub fn build(self) -> Result<M2mTokenSource, BuildError> {
         self.check()?;
-        let missing = || {
-            Err(BuildError::new(
-                SECRET,
-                "is missing; set it, or the variable",
-            ))
-        };
-        let secret = self.secret.unwrap_or_else(missing)?;
-        // The mint as a whole has a deadline, the fetch of the secret included.
-        let mut client = AdminClient::builder().machine_secret(secret).timeout(HOUR);
-        if let Some(url) = self.api_url.as_deref() {
-            client = client.api_url(without_version(url));
+        if self.access.machine()?.is_none() {
+            let problem = "is missing; set it, or the variable";
+            return Err(BuildError::new(MACHINE_SECRET_KEY, problem));
         }
+        // The mint as a whole has a deadline, the fetch of the secret included.
+        let mut client = AdminClient::builder().access(self.access).timeout(HOUR);
         if let Some(http) = self.http {
             client = client.http_client(http);
         }
-        let client = client.build().map_err(|error| match error.field() {
-            Some("api_url") => BuildError::new(API_URL, error),
-            Some(field) => BuildError::new(field, error),
-            None => BuildError::new("http_client", error),
-        })?;
+        let client = client.build()?;
         let mut settings = self.settings;
         settings.claims = self.claims.transpose()?;
         let minter = Minter {
@@ -281,25 +264,10 @@ fn within(
     Err(BuildError::new(setting, why))
 }
 
-/// The official SDKs are given the address with or without its version.
-fn without_version(url: &str) -> &str {
-    let url = url.trim().trim_end_matches('/');
-    url.strip_suffix("/v1").unwrap_or(url)
-}
-
-fn variable(name: &'static str) -> Result<Option<String>, BuildError> {
-    match env::var(name) {
-        Ok(value) if !value.trim().is_empty() => Ok(Some(value)),
-        Ok(_) | Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(BuildError::new(name, "is not Unicode")),
-    }
-}
-
 impl fmt::Debug for M2mTokenSourceBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("M2mTokenSourceBuilder")
-            .field("secret", &self.secret)
-            .field("api_url", &self.api_url)
+            .field("access", &self.access)
             .field("force_cooldown", &self.force_cooldown)
             .field("settings", &self.settings)
             .finish_non_exhaustive()

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 use super::origin::Origins;
 use super::service::M2mTokenService;
 use super::source::M2mTokenSource;
-use crate::builder::BuildError;
+use crate::config::BuildError;
 
 /// A `tower` layer for HTTP and gRPC *clients*: adds this service's M2M token to the requests that
 /// go to the listed origins.

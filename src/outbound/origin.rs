@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::Uri;
 use url::Url;
 
-use crate::builder::BuildError;
+use crate::config::BuildError;
 use crate::transport::{BaseUrl, BaseUrlError};
 
 const SETTING: &str = "origins";

@@ -14,7 +14,7 @@ use super::health::TokenSourceHealth;
 use super::mint::{Minter, Occasion};
 use super::pacing::Pacing;
 use super::token::{Minted, OutboundToken, Stage, millis};
-use crate::builder::BuildError;
+use crate::config::BuildError;
 use crate::flights::{Flights, Waiter};
 use crate::tasks::{NoRuntime, Tasks};
 

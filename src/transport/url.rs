@@ -4,15 +4,21 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::secret::is_quoted;
+
 /// Why a base URL is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BaseUrlError {
-    #[error("it is not an absolute URL")]
+    #[error("it is not an absolute URL, as `https://api.clerk.com` is")]
     Syntax,
+    #[error("it stands in quotes; remove the quotes")]
+    Quotes,
     #[error("it must use https (http is taken only for loopback addresses)")]
     Scheme,
     #[error("it must not hold a user name, a password, a query or a fragment")]
     Extras,
+    #[error("its path can only be `/v1`, or none: Clerk answers 404 to every call elsewhere")]
+    Path,
 }
 
 /// A checked base URL; every URL made from it stays on its host.
@@ -20,8 +26,24 @@ pub(crate) enum BaseUrlError {
 pub(crate) struct BaseUrl(Url);
 
 impl BaseUrl {
+    /// Reads the address of the Backend API; a trailing `/v1` is taken off.
+    ///
+    /// Another path is refused: Clerk answers 404 there, which says of a token that it is unknown.
+    pub(crate) fn parse_api(text: &str) -> Result<Self, BaseUrlError> {
+        let Self(mut url) = Self::parse(text)?;
+        match url.path().trim_end_matches('/') {
+            "" | "/v1" => url.set_path(""),
+            _ => return Err(BaseUrlError::Path),
+        }
+        Ok(Self(url))
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, BaseUrlError> {
-        let url = Url::parse(text.trim()).map_err(|_| BaseUrlError::Syntax)?;
+        let text = text.trim();
+        if is_quoted(text) {
+            return Err(BaseUrlError::Quotes);
+        }
+        let url = Url::parse(text).map_err(|_| BaseUrlError::Syntax)?;
         if url.cannot_be_a_base() || url.host().is_none() {
             return Err(BaseUrlError::Syntax);
         }
@@ -124,6 +146,35 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn the_backend_api_is_at_the_root_or_under_v1() {
+        for good in [
+            "https://h",
+            "https://h/",
+            "https://h/v1",
+            " https://h/v1/ ",
+            "https://h/v1//",
+        ] {
+            let base = BaseUrl::parse_api(good).unwrap();
+            let url = base.join(&["v1", "jwks"]);
+            assert_eq!(url.as_str(), "https://h/v1/jwks", "{good}");
+        }
+        for bad in [
+            "https://h/v2",
+            "https://h/api/v1",
+            "https://h/v1/v1",
+            "https://h/V1",
+            "https://h//v1",
+            "https://h/v1/machines",
+            "https://h/clerk",
+        ] {
+            let error = BaseUrl::parse_api(bad).unwrap_err();
+            assert_eq!(error, BaseUrlError::Path, "{bad}");
+        }
+        let quoted = BaseUrl::parse_api("\"https://h\"");
+        assert_eq!(quoted.unwrap_err(), BaseUrlError::Quotes);
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl RotateSecretKey {
         lost: AdminError,
     ) -> Result<MachineSecretKey, AdminError> {
         match get_secret_key(&self.client, &self.id).await {
-            Ok(now) if !now.is(previous.expose_secret().as_bytes()) => Ok(now),
+            Ok(now) if !now.same(previous) => Ok(now),
             _ => Err(lost),
         }
     }

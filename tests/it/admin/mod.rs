@@ -9,4 +9,5 @@ mod lost_rotation;
 mod m2m_tokens;
 mod machines;
 mod refused_input;
+mod settings;
 mod world;

@@ -3,6 +3,7 @@
 mod accepted;
 mod forgotten;
 mod headers;
+mod instance_secret;
 mod key_sources;
 mod own_secret;
 mod receiver;

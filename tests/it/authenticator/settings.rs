@@ -52,6 +52,18 @@ fn a_mistake_names_its_setting() {
             "api_url (CLERK_API_URL)",
             sound().api_url("https://u:p@api.clerk.com"),
         ),
+        (
+            "api_url (CLERK_API_URL)",
+            sound().api_url("https://api.clerk.com/v2"),
+        ),
+        (
+            "api_url (CLERK_API_URL)",
+            sound().api_url("https://proxy.example/api/v1"),
+        ),
+        ("issuer", sound().issuer("")),
+        ("issuer", sound().issuer(" ")),
+        ("issuer", sound().issuer("https://clerk.example/")),
+        ("max_token_len", sound().max_token_len(64 * 1024 + 1)),
         ("accept", sound().accept([])),
         ("allow_senders", sound().allow_senders(none)),
         ("allow_senders", sound().allow_senders(["user_a"])),
@@ -81,12 +93,80 @@ fn a_mistake_names_its_setting() {
         ("api_key_subjects", sound().api_key_subjects(["usr_"])),
         ("api_key_subjects", sound().api_key_subjects(none)),
     ];
-    assert!(sound().build().is_ok());
+    let largest = sound().max_token_len(64 * 1024).issuer("https://a");
+    assert!(sound().build().is_ok() && largest.build().is_ok());
     for (setting, builder) in table {
         let error = builder.build().unwrap_err();
         assert_eq!(error.setting(), setting, "{error}");
         assert!(error.to_string().len() > setting.len() + 10, "{error}");
     }
+}
+
+/// Keys of one instance say `test` or `live` alike; with keys of two, every JWT would be refused.
+#[test]
+fn keys_of_two_instances_are_refused() {
+    let pk = |environment: &str| format!("pk_{environment}_Y2xlcmsuZXhhbXBsZSQ=");
+    for (secret, published, agree) in [
+        ("sk_test_a", pk("test"), true),
+        ("sk_live_a", pk("live"), true),
+        ("sk_a", pk("live"), true),
+        ("sk_test_a", pk("live"), false),
+        ("sk_live_a", pk("test"), false),
+    ] {
+        let built = sound().secret_key(secret).publishable_key(&published);
+        let error = built.build().err();
+        assert_eq!(error.is_none(), agree, "{secret} {published}");
+        if let Some(error) = error {
+            assert_eq!(error.setting(), "publishable_key (CLERK_PUBLISHABLE_KEY)");
+            assert!(error.to_string().contains("different instances"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_another_sort_is_named() {
+    let secret_key = |it: &str| sound().secret_key(it).build();
+    let machine_key = |it: &str| sound().machine_secret_key(it).build();
+    let published = |it: &str| sound().publishable_key(it).build();
+    for (built, expected) in [
+        (
+            secret_key("pk_test_Y2xlcmsuZXhhbXBsZSQ="),
+            "this is a publishable key; set CLERK_PUBLISHABLE_KEY",
+        ),
+        (
+            secret_key("ak_a"),
+            "this is a machine secret key; set CLERK_MACHINE_SECRET_KEY",
+        ),
+        (
+            machine_key("sk_test_a"),
+            "this is an instance secret key; set CLERK_SECRET_KEY",
+        ),
+        (
+            published("sk_test_a"),
+            "this is an instance secret key; set CLERK_SECRET_KEY",
+        ),
+        (secret_key("\"sk_test_a\""), "remove the quotes"),
+        (machine_key("'ak_a'"), "remove the quotes"),
+        (
+            published("'pk_test_Y2xlcmsuZXhhbXBsZSQ='"),
+            "remove the quotes",
+        ),
+        (
+            sound().api_url("'https://api.clerk.com'").build(),
+            "remove the quotes",
+        ),
+    ] {
+        let error = built.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    assert!(secret_key(" sk_test_a\n").is_ok());
+}
+
+/// A `main` that returns the error shows it by `Debug`.
+#[test]
+fn a_build_error_reads_the_same_in_debug() {
+    let error = sound().timeout(Duration::ZERO).build().unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
 }
 
 #[test]

@@ -134,11 +134,11 @@ async fn o6_sharing_is_for_opaque_tokens() {
             world.builder().api_url("http://clerk.example"),
         ),
         (
-            "machine_secret (CLERK_MACHINE_SECRET_KEY)",
+            "machine_secret_key (CLERK_MACHINE_SECRET_KEY)",
             M2mTokenSource::builder(),
         ),
         (
-            "machine_secret (CLERK_MACHINE_SECRET_KEY)",
+            "machine_secret_key (CLERK_MACHINE_SECRET_KEY)",
             world.builder().machine_secret_key("sk_test_a"),
         ),
     ];

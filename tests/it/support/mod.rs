@@ -1,5 +1,6 @@
 //! What several folders of tests share.
 
+pub(crate) mod child;
 pub(crate) mod dice;
 pub(crate) mod exchange;
 pub(crate) mod log;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// Why an authenticator cannot be built from its settings.
+/// Why an authenticator or an admin client cannot be built from its settings.
+///
+/// `Debug` reads like `Display`, so that a `main` that returns this error shows the sentence.
 ///
 /// # Examples
 ///
@@ -14,13 +16,13 @@ use std::fmt;
 ///     .build()
 ///     .unwrap_err();
 /// assert_eq!(error.setting(), "secret_key (CLERK_SECRET_KEY)");
-/// assert!(error.to_string().contains("starts with `sk_`"));
+/// assert!(error.to_string().contains("this is a publishable key"));
 /// ```
 ///
 /// # Security
 ///
 /// Never shows the value of a setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct BuildError {
     setting: &'static str,
     problem: String,
@@ -42,6 +44,12 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,0 +1,61 @@
+//! Where Clerk is, and with whose secrets it is called.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::error::BuildError;
+use crate::machine_secret::MachineSecret;
+use crate::secret::{InstanceSecret, MachineSecretKey, SecretError};
+use crate::transport::BaseUrl;
+
+/// The names by which a mistake is reported: the setting's and its variable's.
+pub(crate) const SECRET_KEY: &str = "secret_key (CLERK_SECRET_KEY)";
+pub(crate) const MACHINE_SECRET_KEY: &str = "machine_secret_key (CLERK_MACHINE_SECRET_KEY)";
+const API_URL: &str = "api_url (CLERK_API_URL)";
+
+const DEFAULT_API_URL: &str = "https://api.clerk.com";
+
+/// The settings as they were given; nothing is checked before it is asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Access {
+    instance: Option<Result<InstanceSecret, SecretError>>,
+    machine: Option<Result<MachineSecret, SecretError>>,
+    /// As it was given, it might hold a password, so it is not shown.
+    api_url: Option<SecretString>,
+}
+
+impl Access {
+    pub(crate) fn set_secret_key<K>(&mut self, key: K)
+    where
+        K: TryInto<InstanceSecret, Error: Into<SecretError>>,
+    {
+        self.instance = Some(key.try_into().map_err(Into::into));
+    }
+
+    pub(crate) fn set_machine_secret_key(&mut self, key: impl Into<String>) {
+        self.machine = Some(MachineSecretKey::new(key).map(MachineSecret::fixed));
+    }
+
+    pub(crate) fn set_machine_secret(&mut self, secret: impl Into<MachineSecret>) {
+        self.machine = Some(Ok(secret.into()));
+    }
+
+    pub(crate) fn set_api_url(&mut self, url: impl Into<String>) {
+        self.api_url = Some(url.into().into());
+    }
+
+    pub(crate) fn instance(&self) -> Result<Option<InstanceSecret>, BuildError> {
+        let instance = self.instance.clone().transpose();
+        instance.map_err(|error| BuildError::new(SECRET_KEY, error))
+    }
+
+    pub(crate) fn machine(&self) -> Result<Option<MachineSecret>, BuildError> {
+        let machine = self.machine.clone().transpose();
+        machine.map_err(|error| BuildError::new(MACHINE_SECRET_KEY, error))
+    }
+
+    pub(crate) fn api(&self) -> Result<BaseUrl, BuildError> {
+        let url = self.api_url.as_ref().map(SecretString::expose_secret);
+        BaseUrl::parse_api(url.unwrap_or(DEFAULT_API_URL))
+            .map_err(|error| BuildError::new(API_URL, error))
+    }
+}

@@ -1,0 +1,10 @@
+//! What both builders have: the secrets and the address of Clerk, read from the environment and
+//! checked in one place, with one kind of error.
+
+mod access;
+mod env;
+mod error;
+
+pub(crate) use self::access::{Access, MACHINE_SECRET_KEY, SECRET_KEY};
+pub(crate) use self::env::{Variable, from_env};
+pub use self::error::BuildError;
