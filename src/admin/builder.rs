@@ -106,12 +106,17 @@ impl AdminClientBuilder {
         self
     }
 
-    /// Calls through this client instead of one of our own.
+    /// Calls through this client instead of one of our own: for a proxy, or roots of your own.
+    ///
+    /// The [`timeout`](Self::timeout) set here still bounds each call; all else is the client's.
+    /// What it should have is said at
+    /// [`AuthenticatorBuilder::http_client`](crate::AuthenticatorBuilder::http_client): redirects
+    /// off, HTTP/2 keep-alive or HTTP/1.1 only, a connect timeout, no decompression.
     ///
     /// # Security
     ///
-    /// Turn its redirects off: a redirect would carry secrets elsewhere. Its connect timeout is its
-    /// own; the [`timeout`](Self::timeout) set here still bounds each call.
+    /// A redirect that is followed carries secrets elsewhere. TLS is the client's own: its library,
+    /// its roots, and whether it checks certificates at all.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self

@@ -211,12 +211,48 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Calls Clerk through this client instead of one of our own.
+    /// Calls Clerk through this client instead of one of our own: for a proxy, or roots of your own.
+    ///
+    /// [`timeout`](Self::timeout) still bounds each verification, and answers are read up to a
+    /// bound. [`connect_timeout`](Self::connect_timeout) is not used. All else is the client's, so
+    /// give it what our own has:
+    ///
+    /// - Redirects off. reqwest follows them unless told otherwise.
+    /// - HTTP/2 keep-alive, or HTTP/1.1 only. A call that times out ends only its stream: without
+    ///   pings, a connection that stopped answering is used for every later call until the system
+    ///   closes it, and nothing opaque is verified meanwhile.
+    /// - A connect timeout, so that a retry has time left.
+    /// - No decompression. Another crate may turn a codec of reqwest's on for the whole program.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use clerk_machine_auth::Authenticator;
+    ///
+    /// let client = reqwest::Client::builder()
+    ///     .redirect(reqwest::redirect::Policy::none())
+    ///     .http2_keep_alive_interval(Duration::from_secs(5))
+    ///     .http2_keep_alive_timeout(Duration::from_secs(2))
+    ///     .connect_timeout(Duration::from_secs(1))
+    ///     .no_gzip()
+    ///     .no_brotli()
+    ///     .no_deflate()
+    ///     .no_zstd()
+    ///     .build()?;
+    /// let clerk = Authenticator::builder()
+    ///     .secret_key("sk_test_4f8a")
+    ///     .machine_id("mch_2xhFjEI5X2qWRvtV13BzSj8H6Dk")
+    ///     .http_client(client)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Security
     ///
-    /// Turn its redirects off: a redirect would carry tokens and secrets elsewhere. Its connect
-    /// timeout is its own; [`timeout`](Self::timeout) still bounds each call.
+    /// A redirect that is followed carries tokens and secrets elsewhere. What it brings back is
+    /// not used, but by then they are gone.
+    ///
+    /// TLS is the client's own: its library, its roots, and whether it checks certificates at all.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.settings.http = Some(client);
         self

@@ -19,7 +19,7 @@ use crate::identity::{MachineAuth, UnixMillis};
 use crate::machine_secret::MachineSecret;
 use crate::secret::InstanceSecret;
 use crate::token::TokenType;
-use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport};
+use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport, TransportError};
 use crate::upstream::{Lane, Pass, Trouble, Upstream};
 
 /// What a verifier is made of.
@@ -128,8 +128,7 @@ impl OpaqueVerifier {
             Ok(answer) => self.judge(question.kind, &answer, pass),
             Err(error) => {
                 tracing::debug!(%error, "no answer");
-                pass.failed();
-                Outcome::Unavailable(Reason::Upstream.into())
+                Outcome::Unavailable(unanswered(&error, pass).into())
             }
         }
     }
@@ -207,6 +206,17 @@ fn body(member: &str, token: &SecretString) -> Bytes {
         body.extend_from_slice(part.as_bytes());
     }
     Bytes::from_owner(body)
+}
+
+/// An answer that is not read says nothing about whether Clerk works for other tokens.
+fn unanswered(error: &TransportError, pass: Pass<'_>) -> Reason {
+    if error.is_unreadable() {
+        pass.unreadable();
+        Reason::UpstreamAnswer
+    } else {
+        pass.failed();
+        Reason::Upstream
+    }
 }
 
 fn unavailable(reason: Reason, answer: &Answer) -> AuthError {

@@ -97,7 +97,8 @@ impl Fault {
         Self::drop_connection().applied()
     }
 
-    /// Does what was asked, sends half of the answer's body, then closes the connection.
+    /// Does what was asked, sends half of the answer's body, then closes the connection (under
+    /// HTTP/2 its stream).
     #[must_use]
     pub fn truncated_body() -> Self {
         Self::new(true, Delivery::Truncated)

@@ -1,8 +1,8 @@
 //! Test your service against a Clerk of your own: an HTTP server in the same process.
 //!
 //! [`ClerkEmulator`] speaks the wire format of Clerk's Backend API: machines and their scopes,
-//! machine secrets, M2M tokens, API keys, OAuth access tokens, key sets. Your service does not
-//! know the difference, needs no account and no network, and parallel tests share nothing.
+//! machine secrets, M2M tokens, API keys, OAuth access tokens, key sets; over HTTP/1.1, or HTTP/2
+//! for a client that begins with it (RFC 9113 §3.3). Your service does not know the difference, needs no account and no network, and parallel tests share nothing.
 //!
 //! # A test in ten lines
 //!
@@ -67,6 +67,7 @@
 //! whoever reaches its port.
 
 mod clock;
+mod connection;
 mod emulator;
 mod endpoint;
 mod fault;

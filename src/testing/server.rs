@@ -2,20 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::connection::serve;
 use super::lock::lock;
-use super::service::answer;
 use super::shared::Shared;
 
 /// A server on one address.
@@ -106,7 +102,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
             Either::Right(_) => break,
         };
         match accepted {
-            Ok((stream, _)) => drop(connections.spawn(converse(stream, Arc::clone(&shared)))),
+            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&shared)))),
             // Out of file descriptors, most likely: a moment later there may be some.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
@@ -114,25 +110,4 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
     }
     drop(listener);
     connections.shutdown().await;
-}
-
-/// Serves one connection to its end.
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    // Without it, small answers wait for the client's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let reset = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&reset);
-    let service =
-        service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&asked), request));
-    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    let _ = (&mut connection).await;
-    if reset.load(Ordering::Relaxed) {
-        reset_on_close(&connection.into_parts().io.into_inner());
-    }
-}
-
-/// A linger of zero makes the close a reset; it is the lingering close that may block, not this.
-#[allow(deprecated)]
-fn reset_on_close(stream: &TcpStream) {
-    let _ = stream.set_linger(Some(Duration::ZERO));
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 
+use super::connection::End;
 use super::fault::{Delivery, Fault};
 use super::reply::Reply;
 use super::request::Call;
@@ -34,10 +34,10 @@ impl fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// Answers one request; `Err` closes the connection, by a reset if `reset` is set.
+/// Answers one request; a fault may end the connection instead.
 pub(super) async fn answer(
     shared: Arc<Shared>,
-    reset: Arc<AtomicBool>,
+    connection: Arc<End>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Gone> {
     let call = Call::read(request).await.ok_or(Gone)?;
@@ -57,9 +57,12 @@ pub(super) async fn answer(
     let reply = faulty(&shared, &call, &fault).await;
     match fault.delivery() {
         Delivery::Hang => std::future::pending().await,
-        Delivery::Drop => return Err(Gone),
+        Delivery::Drop => {
+            connection.close();
+            return Err(Gone);
+        }
         Delivery::Reset => {
-            reset.store(true, Ordering::Relaxed);
+            connection.reset();
             return Err(Gone);
         }
         _ => {}

@@ -20,6 +20,8 @@ pub(crate) enum TransportErrorKind {
     Timeout,
     #[error("the answer is larger than the bound")]
     TooLarge,
+    #[error("the HTTP client followed a redirect; turn redirects off in the client that was given")]
+    Elsewhere,
     #[error("the connection broke before the answer was complete")]
     Broken,
     #[error("the request could not be written")]
@@ -31,11 +33,21 @@ impl TransportError {
         Self { kind, source: None }
     }
 
-    /// A connection that was refused, reset, or closed early: worth another try at once.
-    pub(super) fn is_broken_connection(&self) -> bool {
+    /// Returns `true` if another try over another connection may go better: this one was refused,
+    /// reset, closed early, or given up since it no longer answers. The deadline of the whole call
+    /// is no such timeout, but then no time is left for another try.
+    pub(super) const fn is_broken_connection(&self) -> bool {
         matches!(
             self.kind,
-            TransportErrorKind::Connect | TransportErrorKind::Broken
+            TransportErrorKind::Connect | TransportErrorKind::Broken | TransportErrorKind::Timeout
+        )
+    }
+
+    /// Returns `true` if there was an answer, of a kind that is not read.
+    pub(crate) const fn is_unreadable(&self) -> bool {
+        matches!(
+            self.kind,
+            TransportErrorKind::TooLarge | TransportErrorKind::Elsewhere
         )
     }
 }

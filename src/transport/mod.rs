@@ -25,6 +25,14 @@ pub(crate) use self::url::{BaseUrl, BaseUrlError, is_loopback};
 const API_VERSION: &str = "2026-05-12";
 const USER_AGENT: &str = concat!("clerk-machine-auth/", env!("CARGO_PKG_VERSION"));
 
+/// While a call waits, a connection on which nothing came for this long is asked for a sign of life
+/// (an HTTP/2 PING, RFC 9113 §6.7). A call that times out ends only its own stream, so a connection
+/// that no longer answers would be used for every later call.
+const PING_AFTER: Duration = Duration::from_secs(5);
+/// A connection that does not answer a PING within this time is given up: well within the default
+/// timeout of a verification, which so may try once more over a new one.
+const PONG_WITHIN: Duration = Duration::from_secs(2);
+
 /// Sends calls and reads answers; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
@@ -38,9 +46,21 @@ impl Transport {
     ///
     /// Redirects are not followed: a 307 would carry the token and our secret elsewhere. Proxies
     /// of the environment are not used, since whoever sets a variable would then see where we call.
+    ///
+    /// Cargo gives all crates of a program one build of reqwest, with the features that any of them
+    /// asks for. Some of those change what a client does by default, so what matters is said here:
+    /// TLS by rustls, answers taken as they are sent, names resolved by the system.
     pub(crate) fn new(connect_timeout: Duration) -> Result<Self, TransportError> {
         let http = reqwest::Client::builder()
+            .tls_backend_rustls()
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .no_hickory_dns()
             .connect_timeout(connect_timeout)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PONG_WITHIN)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
@@ -93,6 +113,10 @@ impl Transport {
             .body(call.body.clone())
             .send()
             .await?;
+        // A client of the application's may follow redirects: what it then brings is not Clerk's.
+        if *response.url() != call.url {
+            return Err(TransportError::new(TransportErrorKind::Elsewhere));
+        }
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, call.body_limit).await?;
         Ok(Answer {

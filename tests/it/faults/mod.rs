@@ -1,8 +1,10 @@
 //! What goes wrong between this service and Clerk, and what its callers see of it: rules 7 to 13.
 
+mod client;
 mod credentials;
 mod flights;
 mod gate;
+mod http2;
 mod key_changes;
 mod keys;
 mod leaders;

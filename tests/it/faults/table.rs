@@ -7,6 +7,7 @@ use clerk_machine_auth::testing::{Endpoint, Fault};
 use serde_json::{Value, json};
 
 use crate::faults::world::{SECOND, World, status};
+use crate::support::tls;
 
 /// Status for the caller, and calls to Clerk.
 type Cell = (u16, u64);
@@ -147,7 +148,21 @@ impl World {
 
 #[tokio::test]
 async fn rule_8_the_fault_table() {
-    let world = World::new().await;
+    fault_table(&World::new().await).await;
+}
+
+/// As Clerk is really spoken to.
+#[tokio::test]
+async fn rule_8_the_fault_table_over_tls_and_http2() {
+    if tls::trusted("faults::table::rule_8_the_fault_table_over_tls_and_http2") {
+        let world = World::over_tls().await;
+        fault_table(&world).await;
+        let (made, by_http2) = world.tls.as_ref().unwrap().connections();
+        assert!(by_http2 >= ROWS.len() - 1, "{by_http2} of {made}");
+    }
+}
+
+async fn fault_table(world: &World) {
     println!("what Clerk does        cold     again    cached   stale    then");
     for Row(name, fault, expected) in ROWS {
         let found = world.cells(fault()).await;

@@ -5,12 +5,16 @@ use std::time::Duration;
 use clerk_machine_auth::testing::{ClerkEmulator, EmulatedMachine, Endpoint};
 use clerk_machine_auth::{Authenticator, AuthenticatorBuilder};
 
+use crate::support::tls::TlsProxy;
+
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 pub(crate) struct World {
     pub(crate) clerk: ClerkEmulator,
     pub(crate) me: EmulatedMachine,
     pub(crate) caller: EmulatedMachine,
+    /// In front of the emulator, where there is one.
+    pub(crate) tls: Option<TlsProxy>,
 }
 
 impl World {
@@ -19,13 +23,28 @@ impl World {
         let me = clerk.machine("me").create();
         let caller = clerk.machine("caller").scoped_to(&me).create();
         clerk.clock().freeze();
-        Self { clerk, me, caller }
+        Self {
+            clerk,
+            me,
+            caller,
+            tls: None,
+        }
+    }
+
+    /// The same, over TLS and HTTP/2; see [`tls::trusted`](crate::support::tls::trusted).
+    pub(crate) async fn over_tls() -> Self {
+        let world = Self::new().await;
+        let tls = Some(TlsProxy::start(world.clerk.api_url()).await);
+        Self { tls, ..world }
     }
 
     pub(crate) fn builder(&self) -> AuthenticatorBuilder {
-        self.clerk
-            .authenticator_builder(&self.me)
-            .timeout(Duration::from_millis(1_000))
+        let builder = self.clerk.authenticator_builder(&self.me);
+        let builder = builder.timeout(Duration::from_millis(1_000));
+        match &self.tls {
+            Some(tls) => builder.api_url(tls.url()),
+            None => builder,
+        }
     }
 
     pub(crate) fn service(&self) -> Authenticator {

@@ -7,3 +7,4 @@ pub(crate) mod log;
 pub(crate) mod openapi;
 mod operation;
 mod schema;
+pub(crate) mod tls;

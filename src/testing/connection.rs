@@ -1,0 +1,96 @@
+//! One connection: HTTP/1.1 or HTTP/2 as the client begins it, and a way to end it on purpose.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::select;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::service::answer;
+use super::shared::Shared;
+
+/// How a fault ends the connection that it strikes on.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    asked: Notify,
+    by_reset: AtomicBool,
+}
+
+impl End {
+    /// Closes the connection, also where it carries other requests (HTTP/2).
+    pub(super) fn close(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Closes it by a TCP reset.
+    pub(super) fn reset(&self) {
+        self.by_reset.store(true, Ordering::Relaxed);
+        self.close();
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // Without it, small answers wait for the client's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let end = Arc::new(End::default());
+    let (asked, by) = (Arc::clone(&end), Arc::clone(&end));
+    let service = service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&by), request));
+    let stream = TokioIo::new(Stream { stream, end });
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let connection = pin!(builder.serve_connection(stream, service));
+    select(connection, pin!(asked.asked.notified())).await;
+}
+
+/// A stream that is reset when it is dropped, if that was asked for.
+struct Stream {
+    stream: TcpStream,
+    end: Arc<End>,
+}
+
+impl Drop for Stream {
+    /// A linger of zero makes the close a reset; it is the lingering close that may block, not this.
+    #[allow(deprecated)]
+    fn drop(&mut self) {
+        if self.end.by_reset.load(Ordering::Relaxed) {
+            let _ = self.stream.set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
