@@ -8,7 +8,7 @@ use crate::identity::UnixMillis;
 use crate::jwt::{Audience, JwtPolicy, UnverifiedJwt};
 use crate::keys::{KeySet, pinned};
 use crate::opaque::OpaquePolicy;
-use crate::token::{Presented, Shape, TokenSource, TokenType, classify};
+use crate::token::{Format, RawToken, TokenSource, TokenType, classify};
 
 /// The moment at which fuzzed tokens are looked at, in seconds.
 pub const NOW: u64 = 1_800_000_000;
@@ -25,15 +25,15 @@ pub fn bearer(lines: &[&[u8]]) -> Option<String> {
         max_len: 8_192,
     };
     let (token, _) = source.find(&headers).ok()??;
-    Some(token.read().ok()?.as_str().to_owned())
+    Some(token.parse().ok()?.as_str().to_owned())
 }
 
 /// Returns the shape of a token: `jwt`, or the name of its opaque type.
 #[must_use]
 pub fn shape(token: &[u8]) -> Option<&'static str> {
-    match classify(Presented::new(token, 8_192).ok()?.read().ok()?)? {
-        Shape::Jwt => Some("jwt"),
-        Shape::Opaque(kind) => Some(kind.as_str()),
+    match classify(RawToken::new(token, 8_192).ok()?.parse().ok()?)? {
+        Format::Jwt => Some("jwt"),
+        Format::Opaque(kind) => Some(kind.as_str()),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::receiver::Receiver;
 use crate::revocation::Revocations;
 use crate::secret::InstanceSecret;
 use crate::tasks::{Tasks, Wait};
-use crate::token::{Presented, Shape, TokenTypes, classify};
+use crate::token::{Format, RawToken, TokenTypes, classify};
 use crate::upstream::Upstream;
 
 /// Everything that is shared by the clones of an authenticator.
@@ -76,21 +76,21 @@ impl Core {
     /// Decides on a token at once where nobody has to be asked.
     pub(crate) fn authenticate(
         self: &Arc<Self>,
-        token: Presented<'_>,
+        token: RawToken<'_>,
         accept: TokenTypes,
     ) -> Told<MachineAuth> {
         let glance = self.glance(token);
         if let Some(told) = self.recall(&glance, accept) {
             return told;
         }
-        let Ok(token) = token.read() else {
+        let Ok(token) = token.parse() else {
             return reject(Reason::Malformed);
         };
         match classify(token) {
             None => reject(Reason::UnknownClass),
-            Some(Shape::Jwt) => self.jwt(token, &glance, accept.and(self.accepted.jwt)),
-            Some(Shape::Opaque(_)) if self.own.hold(token.as_bytes()) => reject(Reason::OwnSecret),
-            Some(Shape::Opaque(kind)) => {
+            Some(Format::Jwt) => self.jwt(token, &glance, accept.and(self.accepted.jwt)),
+            Some(Format::Opaque(_)) if self.own.hold(token.as_bytes()) => reject(Reason::OwnSecret),
+            Some(Format::Opaque(kind)) => {
                 if accept.and(self.accepted.opaque).contains(kind) {
                     self.opaque(kind, token, &glance)
                 } else {

@@ -25,7 +25,7 @@ use crate::identity::MachineAuth;
 use crate::keys::KeyStore;
 use crate::opaque::not_loaded;
 use crate::revocation::Revocations;
-use crate::token::{Presented, TokenSource, TokenTypes};
+use crate::token::{RawToken, TokenSource, TokenTypes};
 
 /// Proves machine tokens: JWTs locally, opaque ones through Clerk, each remembered for a while.
 ///
@@ -125,12 +125,12 @@ impl Authenticator {
     /// not accepted, and with [`Unavailable`](crate::AuthErrorKind::Unavailable) if that cannot be
     /// found out just now.
     pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
-        let token = Presented::new(token.as_bytes(), self.core.max_token_len)
+        let token = RawToken::new(token.as_bytes(), self.core.max_token_len)
             .map_err(|_| Reason::Malformed)?;
         self.decide(token, TokenTypes::all()).into_result().await
     }
 
-    pub(crate) fn decide(&self, token: Presented<'_>, accept: TokenTypes) -> Told<MachineAuth> {
+    pub(crate) fn decide(&self, token: RawToken<'_>, accept: TokenTypes) -> Told<MachineAuth> {
         self.core.authenticate(token, accept)
     }
 

@@ -7,7 +7,7 @@ use super::core::Core;
 use super::opaque::domain;
 use crate::cache::{CacheKey, Domain, Told};
 use crate::identity::MachineAuth;
-use crate::token::{Presented, TokenType, TokenTypes};
+use crate::token::{RawToken, TokenType, TokenTypes};
 
 /// What is made of every token, remembered or not, before anything is known of it.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +21,8 @@ pub(super) struct Glance {
 
 impl Core {
     /// Names a token by its first letters alone.
-    pub(super) fn glance(&self, token: Presented<'_>) -> Glance {
-        let kind = token.promised_type();
+    pub(super) fn glance(&self, token: RawToken<'_>) -> Glance {
+        let kind = token.type_hint();
         let domain = kind.map_or(Domain::Jwt, domain);
         Glance {
             kind,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::header::Header;
 use super::{JwtPolicy, UnverifiedJwt};
 use crate::keys::KeySet;
-use crate::token::{Presented, Shape, classify};
+use crate::token::{Format, RawToken, classify};
 use crate::vectors::read;
 
 #[derive(Deserialize)]
@@ -47,11 +47,11 @@ impl Row {
     /// The whole path of a token.
     fn is_accepted(&self) -> bool {
         let accepted = || {
-            let token = Presented::new(self.jws.as_bytes(), 1 << 20)
+            let token = RawToken::new(self.jws.as_bytes(), 1 << 20)
                 .ok()?
-                .read()
+                .parse()
                 .ok()?;
-            (classify(token)? == Shape::Jwt).then_some(())?;
+            (classify(token)? == Format::Jwt).then_some(())?;
             let jwt = UnverifiedJwt::parse(token.as_str()).ok()?;
             let signed = jwt.verify(&self.keys()?).ok()?;
             signed

@@ -1,26 +1,24 @@
-//! Takes the one token off a request's header fields (RFC 6750 §2.1, RFC 9110 §11.6.2).
+//! Extracts the one token from a request's header fields (RFC 6750 §2.1, RFC 9110 §11.6.2).
 //!
-//! 1. The field `Authorization` may stand on one line only.
-//! 2. Its scheme is compared without regard to case; another scheme is no token.
-//! 3. After the scheme stand one run of spaces and one `b64token`, and nothing else.
-//! 4. The API-key field, where one is configured, holds a `b64token` and nothing else.
-//! 5. A token in both fields is one too many.
-//! 6. A token longer than the limit is refused before anything looks into it.
+//! 1. `Authorization` may appear on one field line only.
+//! 2. Its scheme is compared case-insensitively; another scheme is not a token.
+//! 3. The scheme is followed by one run of spaces and one `b64token`, and nothing else.
+//! 4. The API-key header, if one is configured, holds a `b64token` and nothing else.
+//! 5. A token in both fields is an error.
+//! 6. A token longer than the limit is refused before anything reads it.
 //!
-//! Cookies, the query, the body and trailers are never looked at.
+//! Cookies, the query, the body and trailers are never read.
 
 use std::fmt;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
 
-use super::alphabet::letters;
-
-/// What stands where a token belongs, no longer than the limit; borrowed from the request.
+/// The bytes in the place of a token, at most as many as the limit allows; borrowed from the request.
 #[derive(Clone, Copy)]
-pub(crate) struct Presented<'a>(&'a [u8]);
+pub(crate) struct RawToken<'a>(&'a [u8]);
 
-impl<'a> Presented<'a> {
+impl<'a> RawToken<'a> {
     pub(crate) const fn new(bytes: &'a [u8], max_len: usize) -> Result<Self, Malformed> {
         if bytes.len() > max_len {
             return Err(Malformed::TooLong);
@@ -32,52 +30,34 @@ impl<'a> Presented<'a> {
         self.0
     }
 
-    /// Looks at every letter.
-    pub(crate) fn read(self) -> Result<BearerToken<'a>, Malformed> {
-        BearerToken::parse(self.0)
-    }
-}
-
-/// A token in the alphabet of RFC 6750, no longer than the limit; borrowed from the request.
-#[derive(Clone, Copy)]
-pub(crate) struct BearerToken<'a> {
-    bytes: &'a [u8],
-    /// It may be a JWT by its letters: two dots, and otherwise base64url.
-    looks_like_jwt: bool,
-}
-
-impl<'a> BearerToken<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let body = without_padding(bytes);
-        let letters = letters(body);
-        if !letters.is_b64token {
+    /// Checks the alphabet of RFC 6750 §2.1.
+    pub(crate) fn parse(self) -> Result<BearerToken<'a>, Malformed> {
+        let body = without_padding(self.0);
+        if body.is_empty() || !body.iter().all(|byte| is_b64token(*byte)) {
             return Err(Malformed::Characters);
         }
-        let unpadded = body.len() == bytes.len();
-        Ok(Self {
-            bytes,
-            looks_like_jwt: unpadded && letters.is_base64url && letters.dots == 2,
-        })
-    }
-
-    pub(crate) const fn as_bytes(self) -> &'a [u8] {
-        self.bytes
-    }
-
-    /// Reads all of it once more: for those who need text, which a remembered token does not.
-    pub(crate) fn as_str(self) -> &'a str {
-        // Never the default: the alphabet is ASCII.
-        std::str::from_utf8(self.bytes).unwrap_or_default()
-    }
-
-    pub(super) const fn looks_like_jwt(self) -> bool {
-        self.looks_like_jwt
+        Ok(BearerToken(self.0))
     }
 }
 
-impl fmt::Debug for Presented<'_> {
+/// A `b64token` (RFC 6750 §2.1), at most as long as the limit allows; borrowed from the request.
+#[derive(Clone, Copy)]
+pub(crate) struct BearerToken<'a>(&'a [u8]);
+
+impl<'a> BearerToken<'a> {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    pub(crate) fn as_str(self) -> &'a str {
+        // Never the default: the alphabet is ASCII.
+        std::str::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RawToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presented(…)")
+        f.write_str("RawToken(…)")
     }
 }
 
@@ -87,7 +67,7 @@ impl fmt::Debug for BearerToken<'_> {
     }
 }
 
-/// Why the fields of a request do not hold exactly one token.
+/// Why a request does not carry exactly one well-formed token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Malformed {
     SeveralLines,
@@ -97,7 +77,7 @@ pub(crate) enum Malformed {
     TooLong,
 }
 
-/// Where tokens are looked for, and how long they may be.
+/// The header fields that may carry a token, and its maximum length.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenSource {
     pub(crate) api_key_header: Option<HeaderName>,
@@ -105,12 +85,11 @@ pub(crate) struct TokenSource {
 }
 
 impl TokenSource {
-    /// Returns what stands in the place of a token and the field it stands in, or `None` where no
-    /// token was sent.
+    /// Returns the token and the name of the field that carries it, or `None` if none was sent.
     pub(crate) fn find<'a>(
         &self,
         headers: &'a HeaderMap,
-    ) -> Result<Option<(Presented<'a>, HeaderName)>, Malformed> {
+    ) -> Result<Option<(RawToken<'a>, HeaderName)>, Malformed> {
         let bearer = self.authorization(headers)?;
         let api_key = self.api_key(headers)?;
         match (bearer, api_key) {
@@ -120,15 +99,12 @@ impl TokenSource {
         }
     }
 
-    fn authorization<'a>(
-        &self,
-        headers: &'a HeaderMap,
-    ) -> Result<Option<Presented<'a>>, Malformed> {
+    fn authorization<'a>(&self, headers: &'a HeaderMap) -> Result<Option<RawToken<'a>>, Malformed> {
         let Some(value) = only_line(headers, &AUTHORIZATION)? else {
             return Ok(None);
         };
         match credentials(value)? {
-            Some(token) => Presented::new(token, self.max_len).map(Some),
+            Some(token) => RawToken::new(token, self.max_len).map(Some),
             None => Ok(None),
         }
     }
@@ -136,21 +112,21 @@ impl TokenSource {
     fn api_key<'a>(
         &self,
         headers: &'a HeaderMap,
-    ) -> Result<Option<(Presented<'a>, HeaderName)>, Malformed> {
+    ) -> Result<Option<(RawToken<'a>, HeaderName)>, Malformed> {
         let Some(name) = &self.api_key_header else {
             return Ok(None);
         };
         let Some(value) = only_line(headers, name)? else {
             return Ok(None);
         };
-        let token = Presented::new(value, self.max_len)?;
+        let token = RawToken::new(value, self.max_len)?;
         Ok(Some((token, name.clone())))
     }
 }
 
-/// Returns the value of a field that stands on one line, `None` where it is absent.
+/// Returns the value of a field, or `None` if it is absent; several field lines are an error.
 fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Malformed> {
-    // As many names as values: every field stands on one line.
+    // As many names as values: no field has several lines.
     if headers.keys_len() == headers.len() {
         return Ok(headers.get(name).map(http::HeaderValue::as_bytes));
     }
@@ -162,19 +138,19 @@ fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a
     Ok(first.map(http::HeaderValue::as_bytes))
 }
 
-/// Returns what follows the scheme `Bearer`, or `None` for no value or another scheme.
+/// Returns the credentials of the scheme `Bearer`, or `None` for an empty value or another scheme.
 fn credentials(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     if value.is_empty() {
         return Ok(None);
     }
-    // As nearly every client writes it.
+    // The fast path: the spelling of nearly every client.
     if let Some(token) = value.strip_prefix(b"Bearer ")
         && token.first().is_some_and(|byte| *byte != b' ')
     {
         return Ok(Some(token));
     }
-    // A token without a scheme, or a scheme without credentials: whoever sent it meant to
-    // authenticate, so it is not taken for an anonymous request.
+    // A token without a scheme, or a scheme without credentials: its sender meant to authenticate,
+    // so it must not pass as an anonymous request.
     let space = value
         .iter()
         .position(|byte| *byte == b' ')
@@ -201,7 +177,7 @@ fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Tells whether a proxy joined a `Bearer` line onto the line of another scheme.
+/// Returns `true` if a proxy joined a `Bearer` field line onto one of another scheme.
 fn hides_bearer(rest: &[u8]) -> bool {
     rest.split(|byte| *byte == b',').skip(1).any(|part| {
         let part = part.trim_ascii_start();
@@ -210,7 +186,17 @@ fn hides_bearer(rest: &[u8]) -> bool {
     })
 }
 
-/// A `b64token` ends in any number of `=` (RFC 6750 §2.1).
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, without the padding.
+const fn is_b64token(byte: u8) -> bool {
+    is_base64url(byte) || matches!(byte, b'.' | b'~' | b'+' | b'/')
+}
+
+/// The alphabet of base64url (RFC 4648 §5).
+pub(super) const fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// A `b64token` ends in any number of `=`.
 fn without_padding(bytes: &[u8]) -> &[u8] {
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let end = bytes.len().saturating_sub(padding);

@@ -1,37 +1,39 @@
-//! Tells the class of a token from its shape alone.
+//! Classifies a token by its shape alone (rule 3).
 
-use super::bearer::{BearerToken, Presented};
-use super::kind::TokenType;
+use super::bearer::{BearerToken, RawToken, is_base64url};
+use super::types::TokenType;
 
-/// The fewest bytes of an opaque token, its prefix included; Clerk's own have 30 and more.
+/// The minimum length of an opaque token with its prefix. Clerk's have 30 bytes and more; what is
+/// shorter than this is a typing mistake, and not worth a billed call.
 const MIN_OPAQUE_LEN: usize = 8;
 
-/// The shape of a token, which says how it is verified.
+/// The format of a token, which decides how it is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// Three parts in base64url: verified locally. Its header and subject tell its type.
+pub(crate) enum Format {
+    /// Three parts in base64url: verified locally. Its header and subject decide its type.
     Jwt,
-    /// A prefix that Clerk gives to this type: verified by the Backend API.
+    /// The prefix that Clerk gives to this type: verified by the Backend API.
     Opaque(TokenType),
 }
 
-/// Returns the shape of a token, or `None` if it is no machine token of Clerk.
+/// Returns the format of a token, or `None` if it is not a machine token of Clerk.
 ///
-/// The shape of a JWT is looked for first, as Clerk's own SDKs do, so that `mt_a.b.c` is a broken
-/// JWT and not a reason for a billed call.
-pub(crate) fn classify(token: BearerToken<'_>) -> Option<Shape> {
-    if is_jwt_shaped(token) {
-        return Some(Shape::Jwt);
+/// The shape of a JWT comes first, as in Clerk's own SDKs, so that `mt_a.b.c` is a broken JWT and not
+/// a reason for a billed call.
+pub(crate) fn classify(token: BearerToken<'_>) -> Option<Format> {
+    if has_jwt_shape(token) {
+        return Some(Format::Jwt);
     }
     if token.as_bytes().len() < MIN_OPAQUE_LEN {
         return None;
     }
-    opaque_type(token.as_bytes()).map(Shape::Opaque)
+    opaque_type(token.as_bytes()).map(Format::Opaque)
 }
 
-impl Presented<'_> {
-    /// Returns the type that the first letters promise, unless the whole is a JWT.
-    pub(crate) fn promised_type(self) -> Option<TokenType> {
+impl RawToken<'_> {
+    /// Returns the type that the prefix names. A JWT may begin with the same letters, so this is a
+    /// hint until the token has been classified.
+    pub(crate) fn type_hint(self) -> Option<TokenType> {
         opaque_type(self.as_bytes())
     }
 }
@@ -46,39 +48,49 @@ fn opaque_type(token: &[u8]) -> Option<TokenType> {
     PREFIXES
         .into_iter()
         .find(|(prefix, _)| token.starts_with(prefix.as_bytes()))
-        .map(|(_, kind)| kind)
+        .map(|(_, token_type)| token_type)
 }
 
-/// Exactly two dots, no part empty, and nothing outside the alphabet of base64url.
-fn is_jwt_shaped(token: BearerToken<'_>) -> bool {
-    if !token.looks_like_jwt() {
-        return false;
-    }
+/// Returns `true` for three non-empty parts of base64url (RFC 7515 §7.1).
+fn has_jwt_shape(token: BearerToken<'_>) -> bool {
     let mut parts = token.as_bytes().split(|byte| *byte == b'.');
-    !parts.any(<[u8]>::is_empty)
+    let mut has_part = || {
+        let part = parts.next().unwrap_or_default();
+        !part.is_empty() && part.iter().all(|byte| is_base64url(*byte))
+    };
+    has_part() && has_part() && has_part() && parts.next().is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shape(token: &str) -> Option<Shape> {
+    fn format(token: &str) -> Option<Format> {
         classify(
-            Presented::new(token.as_bytes(), 100)
-                .and_then(Presented::read)
+            RawToken::new(token.as_bytes(), 100)
+                .and_then(RawToken::parse)
                 .unwrap(),
         )
     }
 
     #[test]
     fn rule_3_shape_first_then_prefix() {
-        assert_eq!(shape("eyJh.eyJz.c2ln"), Some(Shape::Jwt));
-        assert_eq!(shape("mt_a.b.c"), Some(Shape::Jwt));
-        assert_eq!(shape("mt_0123456789"), Some(Shape::Opaque(TokenType::M2m)));
-        assert_eq!(shape("ak_LC/57+x="), Some(Shape::Opaque(TokenType::ApiKey)));
-        assert_eq!(shape("oat_0123456"), Some(Shape::Opaque(TokenType::OAuth)));
-        assert_eq!(shape("mt_01234"), Some(Shape::Opaque(TokenType::M2m)));
-        assert_eq!(shape("mt_0123"), None, "too short to be one");
+        assert_eq!(format("eyJh.eyJz.c2ln"), Some(Format::Jwt));
+        assert_eq!(format("mt_a.b.c"), Some(Format::Jwt));
+        assert_eq!(
+            format("mt_0123456789"),
+            Some(Format::Opaque(TokenType::M2m))
+        );
+        assert_eq!(
+            format("ak_LC/57+x="),
+            Some(Format::Opaque(TokenType::ApiKey))
+        );
+        assert_eq!(
+            format("oat_0123456"),
+            Some(Format::Opaque(TokenType::OAuth))
+        );
+        assert_eq!(format("mt_01234"), Some(Format::Opaque(TokenType::M2m)));
+        assert_eq!(format("mt_0123"), None, "too short to be one");
     }
 
     #[test]
@@ -102,7 +114,7 @@ mod tests {
             "dvb_0123456789",
             "mt-0123456789",
         ] {
-            assert_eq!(shape(other), None, "{other}");
+            assert_eq!(format(other), None, "{other}");
         }
     }
 }

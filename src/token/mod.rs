@@ -1,13 +1,10 @@
-//! A token as it arrived: bounded, well-formed, and of a class that is told without I/O.
-//!
-//! Order within this folder: `kind`, `alphabet` ← `bearer` ← `classify`.
+//! Rules 1 to 3: finds the one token of a request and what type it is, without I/O.
 
-mod alphabet;
 mod bearer;
 mod classify;
-mod kind;
+mod types;
 
-pub(crate) use self::bearer::{BearerToken, Presented, TokenSource};
-pub(crate) use self::classify::{Shape, classify};
-pub(crate) use self::kind::TokenTypes;
-pub use self::kind::{ParseTokenTypeError, TokenType};
+pub(crate) use self::bearer::{BearerToken, RawToken, TokenSource};
+pub(crate) use self::classify::{Format, classify};
+pub(crate) use self::types::TokenTypes;
+pub use self::types::{ParseTokenTypeError, TokenType};

@@ -14,7 +14,7 @@ fn find(lines: &[(&'static str, &[u8])]) -> Result<Option<String>, Malformed> {
         headers.append(*name, HeaderValue::from_bytes(value).unwrap());
     }
     let found = SOURCE.find(&headers)?;
-    let read = |(token, _): (Presented<'_>, _)| Ok(token.read()?.as_str().to_owned());
+    let read = |(token, _): (RawToken<'_>, _)| Ok(token.parse()?.as_str().to_owned());
     found.map(read).transpose()
 }
 
@@ -111,9 +111,19 @@ fn rule_1_every_byte_outside_the_alphabet_is_refused() {
     for byte in 0..=255_u8 {
         let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
         for token in [[byte, b'a', b'b'], [b'a', byte, b'b']] {
-            assert_eq!(BearerToken::parse(&token).is_ok(), allowed, "{byte:#x}");
+            assert_eq!(RawToken(&token).parse().is_ok(), allowed, "{byte:#x}");
         }
-        let last = BearerToken::parse(&[b'a', byte]).is_ok();
+        let last = RawToken(&[b'a', byte]).parse().is_ok();
         assert_eq!(last, allowed || byte == b'=', "{byte:#x} at the end");
+    }
+}
+
+#[test]
+fn rule_1_every_byte_is_classed_as_the_standards_say() {
+    for byte in 0..=255_u8 {
+        let base64url = byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let b64token = base64url || b".~+/".contains(&byte);
+        assert_eq!(is_base64url(byte), base64url, "{byte:#x}");
+        assert_eq!(is_b64token(byte), b64token, "{byte:#x}");
     }
 }

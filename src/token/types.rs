@@ -61,7 +61,7 @@ impl FromStr for TokenType {
     fn from_str(name: &str) -> Result<Self, ParseTokenTypeError> {
         Self::ALL
             .into_iter()
-            .find(|kind| kind.as_str() == name)
+            .find(|token_type| token_type.as_str() == name)
             .ok_or(ParseTokenTypeError)
     }
 }
@@ -77,15 +77,15 @@ impl TokenTypes {
         Self::from_iter(TokenType::ALL)
     }
 
-    pub(crate) const fn contains(self, kind: TokenType) -> bool {
-        self.0 & Self::bit(kind) != 0
+    pub(crate) const fn contains(self, token_type: TokenType) -> bool {
+        self.0 & Self::bit(token_type) != 0
     }
 
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Returns the types that stand in both sets.
+    /// Returns the intersection of two sets.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -93,20 +93,20 @@ impl TokenTypes {
     pub(crate) fn iter(self) -> impl Iterator<Item = TokenType> {
         TokenType::ALL
             .into_iter()
-            .filter(move |kind| self.contains(*kind))
+            .filter(move |token_type| self.contains(*token_type))
     }
 
-    const fn bit(kind: TokenType) -> u8 {
-        1 << kind as u8
+    const fn bit(token_type: TokenType) -> u8 {
+        1 << token_type as u8
     }
 }
 
 impl FromIterator<TokenType> for TokenTypes {
-    fn from_iter<I: IntoIterator<Item = TokenType>>(kinds: I) -> Self {
+    fn from_iter<I: IntoIterator<Item = TokenType>>(types: I) -> Self {
         Self(
-            kinds
+            types
                 .into_iter()
-                .fold(0, |bits, kind| bits | Self::bit(kind)),
+                .fold(0, |bits, token_type| bits | Self::bit(token_type)),
         )
     }
 }
@@ -124,9 +124,12 @@ mod tests {
     #[test]
     fn names_are_read_as_they_are_written() {
         let names = ["m2m_token", "api_key", "oauth_token"];
-        for (kind, name) in TokenTypes::all().iter().zip(names) {
-            assert_eq!((kind.as_str(), kind.to_string().as_str()), (name, name));
-            assert_eq!(name.parse(), Ok(kind));
+        for (token_type, name) in TokenTypes::all().iter().zip(names) {
+            assert_eq!(
+                (token_type.as_str(), token_type.to_string().as_str()),
+                (name, name)
+            );
+            assert_eq!(name.parse(), Ok(token_type));
         }
         assert!("session_token".parse::<TokenType>().is_err());
     }
