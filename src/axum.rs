@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use crate::error::{AuthError, Reason};
 use crate::identity::{Anonymous, ApiKey, M2mToken, MachineAuth, OAuthToken};
-use crate::middleware::{ProblemJson, reject};
+use crate::middleware::{ProblemJson, misplaced, reject};
 
 /// Answers as the layer does by default.
 impl IntoResponse for AuthError {
@@ -21,7 +21,7 @@ fn identity(parts: &Parts) -> Result<Option<&MachineAuth>, AuthError> {
     match parts.extensions.get::<MachineAuth>() {
         Some(auth) => Ok(Some(auth)),
         None if parts.extensions.get::<Anonymous>().is_some() => Ok(None),
-        None => Err(Reason::NoLayer.into()),
+        None => Err(misplaced(&parts.method, &parts.uri, Reason::NoLayer)),
     }
 }
 

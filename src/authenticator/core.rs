@@ -10,7 +10,7 @@ use crate::admin::AdminClient;
 use crate::cache::{KeyHasher, Marks, Memo, Told};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
-use crate::identity::{MachineAuth, ScopeGrants, UnixMillis};
+use crate::identity::{AuthenticatorId, MachineAuth, ScopeGrants, UnixMillis};
 use crate::jwt::JwtPolicy;
 use crate::keys::KeyStore;
 use crate::machine_secret::MachineSecret;
@@ -25,6 +25,7 @@ use crate::upstream::Upstream;
 /// Everything that is shared by the clones of an authenticator.
 #[derive(Debug)]
 pub(crate) struct Core {
+    pub(crate) id: AuthenticatorId,
     pub(crate) accepted: Accepted,
     pub(crate) max_token_len: usize,
     pub(crate) own: OwnSecrets,

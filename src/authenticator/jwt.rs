@@ -214,7 +214,7 @@ impl Core {
         }
     }
 
-    fn check_jwt_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
+    pub(super) fn check_jwt_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
         self.check_now(auth, UnixMillis::from_duration(self.jwt_policy.skew))
     }
 }

@@ -10,7 +10,7 @@ use crate::admin::{AdminClient, AdminParts};
 use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
 use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
 use crate::config::BuildError;
-use crate::identity::ScopeGrants;
+use crate::identity::{AuthenticatorId, ScopeGrants};
 use crate::jwt::{Audience, JwtPolicy};
 use crate::keys::{KeySource, KeyStore};
 use crate::opaque::{OpaqueParts, OpaquePolicy, OpaqueVerifier};
@@ -81,6 +81,7 @@ impl Shared {
     fn core(mut self, accepted: Accepted, binding: Binding, grants: ScopeGrants) -> Core {
         let admin = self.admin();
         Core {
+            id: AuthenticatorId::next(),
             accepted,
             max_token_len: self.settings.max_token_len,
             own: OwnSecrets {

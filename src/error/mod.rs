@@ -124,7 +124,10 @@ impl fmt::Display for AuthError {
             AuthErrorKind::InvalidToken => "the token is not valid here",
             AuthErrorKind::InsufficientScope => "the token lacks a required scope",
             AuthErrorKind::Unavailable => "the token cannot be verified at the moment",
-            AuthErrorKind::Internal => "the service is not set up to verify tokens",
+            AuthErrorKind::Internal => {
+                let mistake = self.reason.mistake();
+                mistake.unwrap_or("the service is not set up to verify tokens")
+            }
         })
     }
 }

@@ -10,6 +10,8 @@ pub(crate) enum Reason {
     NoToken,
     /// The header fields do not hold exactly one well-formed token.
     Malformed,
+    /// The request carries another token beside the one that an outer layer verified.
+    SecondToken,
     /// The token is of no class of machine token.
     UnknownClass,
     /// The route or the authenticator does not accept this type of token.
@@ -60,6 +62,8 @@ pub(crate) enum Reason {
     NoTimers,
     /// An extractor runs behind no `ClerkMachineAuth` layer.
     NoLayer,
+    /// A layer of another authenticator has let the request in.
+    ForeignLayer,
     /// A route asks for a scope that cannot be one.
     BadScopeList,
 }
@@ -68,7 +72,7 @@ impl Reason {
     pub(super) const fn kind(self) -> AuthErrorKind {
         match self {
             Self::NoToken => AuthErrorKind::MissingToken,
-            Self::Malformed => AuthErrorKind::InvalidRequest,
+            Self::Malformed | Self::SecondToken => AuthErrorKind::InvalidRequest,
             Self::UnknownClass
             | Self::TypeNotAccepted
             | Self::OwnSecret
@@ -91,9 +95,11 @@ impl Reason {
             | Self::Credentials
             | Self::Overload
             | Self::FlightLost => AuthErrorKind::Unavailable,
-            Self::NoRuntime | Self::NoTimers | Self::NoLayer | Self::BadScopeList => {
-                AuthErrorKind::Internal
-            }
+            Self::NoRuntime
+            | Self::NoTimers
+            | Self::NoLayer
+            | Self::ForeignLayer
+            | Self::BadScopeList => AuthErrorKind::Internal,
         }
     }
 
@@ -101,6 +107,7 @@ impl Reason {
         match self {
             Self::NoToken => "no_token",
             Self::Malformed => "malformed",
+            Self::SecondToken => "second_token",
             Self::UnknownClass => "unknown_class",
             Self::TypeNotAccepted => "type_not_accepted",
             Self::OwnSecret => "own_secret",
@@ -126,8 +133,34 @@ impl Reason {
             Self::NoRuntime => "no_runtime",
             Self::NoTimers => "no_timers",
             Self::NoLayer => "no_layer",
+            Self::ForeignLayer => "foreign_layer",
             Self::BadScopeList => "bad_scope_list",
         }
+    }
+
+    /// Says what is wrong with the service, and the fix; `None` where a request or Clerk is at fault.
+    pub(crate) const fn mistake(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoRuntime => {
+                "there is no Tokio runtime to verify the token on: call from within one"
+            }
+            Self::NoTimers => {
+                "the Tokio runtime has no timers: build it with `enable_time` or `enable_all`"
+            }
+            Self::NoLayer => {
+                "no `ClerkMachineAuth` layer has seen this request: add `ClerkMachineAuth` outside \
+                 of what asks for the identity, with `.layer(…)` after its route"
+            }
+            Self::ForeignLayer => {
+                "a `ClerkMachineAuth` layer of another `Authenticator` has let this request in: \
+                 make layers inside each other from clones of one `Authenticator`"
+            }
+            Self::BadScopeList => {
+                "a required scope cannot be one (RFC 6749 §3.3): correct the list of \
+                 `require_scopes` or `RequireScopes`"
+            }
+            _ => return None,
+        })
     }
 }
 

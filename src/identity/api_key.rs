@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::carried::Origin;
 use super::custom::ReadClaims;
 use super::facts::{Facts, shared_accessors, text_size};
 
@@ -10,6 +11,7 @@ use super::facts::{Facts, shared_accessors, text_size};
 pub struct ApiKey {
     inner: Arc<Inner>,
     claims: ReadClaims,
+    origin: Origin,
 }
 
 #[derive(Debug, PartialEq)]
@@ -25,6 +27,7 @@ impl ApiKey {
         Self {
             inner: Arc::new(Inner { facts, name }),
             claims: ReadClaims::default(),
+            origin: Origin::default(),
         }
     }
 

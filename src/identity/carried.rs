@@ -1,8 +1,7 @@
-//! How an identity travels with a request.
+//! How an identity travels with a request, from the layer that let it in to those inside.
 
-use http::Extensions;
-
-use super::MachineAuth;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Marks a request that was let in without a token.
 ///
@@ -10,11 +9,34 @@ use super::MachineAuth;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anonymous;
 
-/// Removes whatever a layer said before of who sent a request.
-pub(crate) fn forget_identity(extensions: &mut Extensions) {
-    if extensions.is_empty() {
-        return;
+/// Marks a request whose identity was put there by a layer.
+///
+/// No other crate can write it, so an identity that something else put into the request is not
+/// taken for a layer's. Empty, so that it needs no allocation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admitted;
+
+/// Names an authenticator, all of its clones, among those of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AuthenticatorId(NonZeroUsize);
+
+impl AuthenticatorId {
+    /// Takes a name that no other has. An address would be used again after its end.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(NonZeroUsize::new(next).unwrap_or(NonZeroUsize::MIN))
     }
-    extensions.remove::<MachineAuth>();
-    extensions.remove::<Anonymous>();
+}
+
+/// The authenticator whose layer let an identity in.
+///
+/// Takes no part in comparisons: an identity is the same whoever verified it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Origin(pub(crate) Option<AuthenticatorId>);
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }

@@ -83,6 +83,14 @@ macro_rules! shared_accessors {
                 &self.inner.facts
             }
 
+            pub(crate) fn origin(&self) -> crate::identity::Origin {
+                self.origin
+            }
+
+            pub(crate) fn set_origin(&mut self, origin: crate::identity::Origin) {
+                self.origin = origin;
+            }
+
             /// Returns the identifier of the token; empty for a JWT without `jti`.
             #[must_use]
             pub fn id(&self) -> &str {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::carried::Origin;
 use super::custom::{CustomClaims, ReadClaims};
 use super::facts::{Facts, TokenFormat, shared_accessors};
 use super::grants::{Granted, ScopeGrants, no_scopes};
@@ -12,6 +13,7 @@ use crate::scope::Scopes;
 pub struct M2mToken {
     inner: Arc<Inner>,
     claims: ReadClaims,
+    origin: Origin,
     granted: Granted,
 }
 
@@ -41,6 +43,7 @@ impl M2mToken {
         Self {
             inner: Arc::new(inner),
             claims: ReadClaims::default(),
+            origin: Origin::default(),
             granted: Granted::Nothing,
         }
     }

@@ -1,7 +1,7 @@
 //! Who sent the request: the typed identity that handlers receive.
 //!
-//! Order within this folder: `custom` ← `facts` ← `m2m` (with `grants`), `api_key`, `oauth` ← here ←
-//! `serialize`, `carried`.
+//! Order within this folder: `carried`, `custom` ← `facts` ← `m2m` (with `grants`), `api_key`,
+//! `oauth` ← here ← `serialize`.
 
 mod api_key;
 mod carried;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::api_key::ApiKey;
-pub(crate) use self::carried::{Anonymous, forget_identity};
+pub(crate) use self::carried::{Admitted, Anonymous, AuthenticatorId, Origin};
 pub(crate) use self::custom::CustomClaims;
 pub use self::facts::{ClaimsError, TokenFormat};
 pub(crate) use self::facts::{Facts, UnixMillis};
@@ -238,6 +238,22 @@ impl MachineAuth {
             Self::M2m(token) => token.heap_size(),
             Self::ApiKey(key) => key.heap_size(),
             Self::OAuth(token) => token.heap_size(),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::M2m(token) => token.origin(),
+            Self::ApiKey(key) => key.origin(),
+            Self::OAuth(token) => token.origin(),
+        }
+    }
+
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        match self {
+            Self::M2m(token) => token.set_origin(origin),
+            Self::ApiKey(key) => key.set_origin(origin),
+            Self::OAuth(token) => token.set_origin(origin),
         }
     }
 

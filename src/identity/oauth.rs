@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::carried::Origin;
 use super::custom::ReadClaims;
 use super::facts::{Facts, shared_accessors, text_size};
 
@@ -10,6 +11,7 @@ use super::facts::{Facts, shared_accessors, text_size};
 pub struct OAuthToken {
     inner: Arc<Inner>,
     claims: ReadClaims,
+    origin: Origin,
 }
 
 #[derive(Debug, PartialEq)]
@@ -31,6 +33,7 @@ impl OAuthToken {
         Self {
             inner: Arc::new(inner),
             claims: ReadClaims::default(),
+            origin: Origin::default(),
         }
     }
 

@@ -44,10 +44,19 @@ use crate::token::{TokenType, TokenTypes};
 /// # }
 /// ```
 ///
+/// # Layers inside each other
+///
+/// A layer inside another one of the same [`Authenticator`] (all clones are the same) takes the
+/// identity that the outer one let in, and holds it against its own rules: accepted types, formats,
+/// scopes, and whether a token is needed. It rejects what it would reject alone, and verifies
+/// nothing again. So a service can let in all types outside, and API keys only on some routes. A
+/// layer inside one of *another* authenticator answers every request that the outer one
+/// authenticated with 500, and logs the fix.
+///
 /// # Security
 ///
-/// What an earlier layer put into the request's extensions under the types of this crate is
-/// removed first. The token is taken off the request, unless
+/// What stands in the request's extensions under the types of this crate, and was not put there by
+/// such an outer layer, is removed first. The token is taken off the request, unless
 /// [`forward_token`](Self::forward_token) says otherwise. Put the layer outside of caches and of
 /// whatever logs header fields.
 #[derive(Debug, Clone)]

@@ -1,11 +1,12 @@
 //! The tower layers: one that lets in who has a token, one that asks for scopes.
 //!
-//! Order within this folder: `rejection` ← `problem`, `bare` ← `future` ← `service`, `scopes` ←
-//! `layer`.
+//! Order within this folder: `outer`, `rejection` ← `problem`, `bare` ← `future` ← `service`,
+//! `scopes` ← `layer`.
 
 mod bare;
 mod future;
 mod layer;
+mod outer;
 mod problem;
 mod rejection;
 mod scopes;
@@ -17,6 +18,6 @@ pub use self::layer::ClerkMachineAuth;
 pub use self::problem::ProblemJson;
 pub use self::rejection::ResponseForAuthError;
 #[cfg(feature = "axum")]
-pub(crate) use self::rejection::reject;
+pub(crate) use self::rejection::{misplaced, reject};
 pub use self::scopes::{RequireScopes, RequireScopesService};
 pub use self::service::ClerkMachineAuthService;

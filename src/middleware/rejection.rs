@@ -1,9 +1,9 @@
 //! How a rejection becomes a response.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 
 use crate::challenge::challenge;
-use crate::error::{AuthError, AuthErrorKind};
+use crate::error::{AuthError, Reason};
 
 /// Makes the response to a request that is not let in.
 ///
@@ -83,11 +83,28 @@ fn seconds(error: &AuthError) -> HeaderValue {
 }
 
 /// Anybody can cause a rejection at will, so only our own faults are louder than `debug`.
+///
+/// Faults of a route have been logged by [`misplaced`] already.
 fn log(error: &AuthError) {
     let (status, reason) = (error.status().as_u16(), error.reason());
-    if error.kind() == AuthErrorKind::Internal {
-        tracing::error!(status, reason, "a request was rejected");
+    if matches!(error.cause(), Reason::NoRuntime | Reason::NoTimers) {
+        tracing::error!(status, reason, "{error}");
     } else {
         tracing::debug!(status, reason, "a request was rejected");
     }
+}
+
+/// Makes the rejection for a route that is put together wrongly, and logs the route and the fix.
+///
+/// # Security
+///
+/// Of the URI only the path is logged, since a query may hold secrets, and only its beginning.
+pub(crate) fn misplaced(method: &Method, uri: &Uri, reason: Reason) -> AuthError {
+    const MAX_CHARS: usize = 200;
+    let path = uri.path();
+    let end = path.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
+    let path = end.and_then(|end| path.get(..end)).unwrap_or(path);
+    let error = AuthError::from(reason);
+    tracing::error!(reason = error.reason(), %method, path, "{error}");
+    error
 }

@@ -8,7 +8,7 @@ use tower_service::Service;
 
 use super::future::Decided;
 use super::problem::ProblemJson;
-use super::rejection::{ResponseForAuthError, reject};
+use super::rejection::{ResponseForAuthError, misplaced, reject};
 use crate::error::{AuthError, Reason};
 use crate::identity::{Anonymous, MachineAuth};
 use crate::scope::{ScopeListError, ScopePolicy};
@@ -105,13 +105,16 @@ impl<R> RequireScopes<R> {
     }
 
     fn check<A>(&self, request: &Request<A>) -> Result<(), AuthError> {
-        let policy = self.policy.as_ref().map_err(|_| Reason::BadScopeList)?;
+        let mistake = |reason| misplaced(request.method(), request.uri(), reason);
+        let Ok(policy) = &self.policy else {
+            return Err(mistake(Reason::BadScopeList));
+        };
         let extensions = request.extensions();
         match extensions.get::<MachineAuth>() {
             Some(auth) if policy.allows(|scope| auth.has_scope(scope)) => Ok(()),
             Some(_) => Err(AuthError::missing_scope(policy.clone())),
             None if extensions.get::<Anonymous>().is_some() => Err(Reason::NoToken.into()),
-            None => Err(Reason::NoLayer.into()),
+            None => Err(mistake(Reason::NoLayer)),
         }
     }
 }

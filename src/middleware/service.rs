@@ -8,11 +8,12 @@ use http::{Method, Request, Response, header};
 use tower_service::Service;
 
 use super::future::{Decided, ResponseFuture, Waiting};
-use super::rejection::{ResponseForAuthError, reject};
+use super::outer::{Forwarded, Outer, admit, take_outer};
+use super::rejection::{ResponseForAuthError, misplaced, reject};
 use crate::authenticator::Authenticator;
 use crate::cache::Told;
 use crate::error::{AuthError, Reason};
-use crate::identity::{Anonymous, MachineAuth, forget_identity};
+use crate::identity::{Anonymous, MachineAuth};
 use crate::scope::{ScopeListError, ScopePolicy};
 use crate::token::{TokenSource, TokenTypes};
 
@@ -61,8 +62,41 @@ enum Verdict {
 impl<R> Gate<R> {
     /// Looks at a request, and takes its token off unless it is to be forwarded.
     fn look<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+        let ours = self.0.authenticator.id();
+        match take_outer(request.extensions_mut(), ours) {
+            Outer::Nothing => self.look_at_token(request),
+            Outer::Identity(auth, forwarded) => {
+                let verdict = self.narrow(request, &auth, forwarded).map(|()| auth);
+                Ok(Verdict::Told(Told::Now(verdict)))
+            }
+            Outer::Foreign => {
+                let (method, uri) = (request.method(), request.uri());
+                Err(misplaced(method, uri, Reason::ForeignLayer))
+            }
+        }
+    }
+
+    /// Holds what an outer layer let in against the rules of this one; nothing is verified again.
+    fn narrow<A>(
+        &self,
+        request: &mut Request<A>,
+        auth: &MachineAuth,
+        forwarded: Option<Forwarded>,
+    ) -> Result<(), AuthError> {
         let config = &*self.0;
-        forget_identity(request.extensions_mut());
+        let found = config.source.find(request.headers());
+        if let Some((token, field)) = found.map_err(|_| Reason::Malformed)? {
+            // Only the outer layer's own token may still be there; the name is a keyed hash.
+            if forwarded != Some(Forwarded(config.authenticator.token_name(token))) {
+                return Err(Reason::SecondToken.into());
+            }
+            self.take_off(request, &field, forwarded);
+        }
+        Ok(config.authenticator.check_again(auth, config.accept)?)
+    }
+
+    fn look_at_token<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+        let config = &*self.0;
         if config.allow_cors_preflight && is_cors_preflight(request) {
             return Ok(Verdict::Anonymous);
         }
@@ -75,21 +109,38 @@ impl<R> Gate<R> {
             };
         };
         let told = config.authenticator.decide(token, config.accept);
-        self.take_off(request, &field);
+        let name = || Forwarded(config.authenticator.token_name(token));
+        let forwarded = config.forward_token.then(name);
+        self.take_off(request, &field, forwarded);
         Ok(Verdict::Told(told))
     }
 
-    fn take_off<A>(&self, request: &mut Request<A>, field: &HeaderName) {
-        if !self.0.forward_token {
-            request.headers_mut().remove(field);
+    /// Takes the token off, or leaves it with its name, by which a layer inside knows it again.
+    fn take_off<A>(
+        &self,
+        request: &mut Request<A>,
+        field: &HeaderName,
+        forwarded: Option<Forwarded>,
+    ) {
+        match forwarded {
+            Some(name) if self.0.forward_token => {
+                request.extensions_mut().insert(name);
+            }
+            _ => {
+                request.headers_mut().remove(field);
+            }
         }
     }
 
-    fn check_scopes(&self, auth: &MachineAuth) -> Result<(), AuthError> {
-        let Some(policy) = &self.0.scopes else {
-            return Ok(());
+    fn check_scopes<A>(&self, request: &Request<A>, auth: &MachineAuth) -> Result<(), AuthError> {
+        let policy = match &self.0.scopes {
+            None => return Ok(()),
+            Some(Ok(policy)) => policy,
+            Some(Err(_)) => {
+                let (method, uri) = (request.method(), request.uri());
+                return Err(misplaced(method, uri, Reason::BadScopeList));
+            }
         };
-        let policy = policy.as_ref().map_err(|_| Reason::BadScopeList)?;
         if policy.allows(|scope| auth.has_scope(scope)) {
             Ok(())
         } else {
@@ -108,10 +159,10 @@ impl<R> Gate<R> {
         S: Service<Request<A>, Response = Response<B>>,
         R: ResponseForAuthError<B>,
     {
-        let checked = verdict.and_then(|auth| self.check_scopes(&auth).map(|()| auth));
-        match checked {
+        let checked = |auth| self.check_scopes(&request, &auth).map(|()| auth);
+        match verdict.and_then(checked) {
             Ok(auth) => {
-                request.extensions_mut().insert(auth);
+                admit(request.extensions_mut(), auth, self.0.authenticator.id());
                 Decided::inner(inner.call(request))
             }
             Err(error) => Decided::rejected(reject(&self.0.rejection, error)),

@@ -2,6 +2,8 @@
 
 mod answers;
 mod extractors;
+mod forgotten;
+mod nested;
 mod options;
 mod readiness;
 mod scopes;

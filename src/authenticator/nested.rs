@@ -1,0 +1,30 @@
+//! What a layer asks about an identity that a layer outside of it let in.
+
+use super::Authenticator;
+use crate::cache::CacheKey;
+use crate::error::Reason;
+use crate::identity::{AuthenticatorId, MachineAuth, TokenFormat, UnixMillis};
+use crate::token::{Presented, TokenTypes};
+
+impl Authenticator {
+    pub(crate) fn id(&self) -> AuthenticatorId {
+        self.core.id
+    }
+
+    /// Returns the name of a token in the caches.
+    pub(crate) fn token_name(&self, token: Presented<'_>) -> CacheKey {
+        self.core.glance(token).name
+    }
+
+    /// Checks again, without any call, what may have changed since this authenticator let an
+    /// identity in, and the types that are accepted here.
+    pub(crate) fn check_again(&self, auth: &MachineAuth, accept: TokenTypes) -> Result<(), Reason> {
+        if !accept.contains(auth.token_type()) {
+            return Err(Reason::TypeNotAccepted);
+        }
+        match auth.format() {
+            TokenFormat::Jwt => self.core.check_jwt_now(auth),
+            TokenFormat::Opaque => self.core.check_now(auth, UnixMillis(0)),
+        }
+    }
+}

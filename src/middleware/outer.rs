@@ -1,0 +1,52 @@
+//! What an outer layer left in a request for the layers inside it.
+
+use http::Extensions;
+
+use crate::cache::CacheKey;
+use crate::identity::{Admitted, Anonymous, AuthenticatorId, MachineAuth, Origin};
+
+/// The token that an outer layer verified and left in the request, by its name in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Forwarded(pub(super) CacheKey);
+
+/// What the layers outside of one have said of a request.
+#[derive(Debug)]
+pub(super) enum Outer {
+    /// Nothing, or that it carries no token.
+    Nothing,
+    /// A layer of the same authenticator let it in.
+    Identity(MachineAuth, Option<Forwarded>),
+    /// A layer of another authenticator let it in.
+    Foreign,
+}
+
+/// Takes off whatever says who sent a request, and returns what a layer said.
+///
+/// # Security
+///
+/// An identity counts only with the mark of a layer in this very request, and with the name of the
+/// authenticator whose layer put it there: one that was verified by hand, or brought from another
+/// request, does not.
+pub(super) fn take_outer(extensions: &mut Extensions, ours: AuthenticatorId) -> Outer {
+    if extensions.is_empty() {
+        return Outer::Nothing;
+    }
+    extensions.remove::<Anonymous>();
+    let forwarded = extensions.remove::<Forwarded>();
+    let is_admitted = extensions.remove::<Admitted>().is_some();
+    match extensions.remove::<MachineAuth>() {
+        Some(auth) if is_admitted => match auth.origin() {
+            Origin(Some(id)) if id == ours => Outer::Identity(auth, forwarded),
+            Origin(Some(_)) => Outer::Foreign,
+            Origin(None) => Outer::Nothing,
+        },
+        _ => Outer::Nothing,
+    }
+}
+
+/// Puts an identity into a request for the handler and for the layers inside.
+pub(super) fn admit(extensions: &mut Extensions, mut auth: MachineAuth, by: AuthenticatorId) {
+    auth.set_origin(Origin(Some(by)));
+    extensions.insert(auth);
+    extensions.insert(Admitted);
+}
