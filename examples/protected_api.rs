@@ -4,13 +4,15 @@
 //! cargo run --example protected_api
 //! ```
 //!
-//! With no `CLERK_*` variable set it brings a Clerk of its own: an emulator with two machines, an
-//! API key and OAuth tokens. It prints them as `NAME=value` lines, then `curl` lines to paste, then
-//! `listening on http://…`. With `CLERK_*` set it serves against that Clerk instead.
+//! Without Clerk's settings in the environment it starts an emulator with two machines, an API key
+//! and OAuth tokens. It prints them as `NAME=value` lines that a shell can read, then `curl` lines
+//! that use them, and last `listening on http://…`. With `CLERK_SECRET_KEY`,
+//! `CLERK_MACHINE_SECRET_KEY`, `CLERK_JWT_KEY` or `CLERK_PUBLISHABLE_KEY` it serves against that
+//! Clerk instead.
 //!
-//! - `LISTEN`: address and port, `127.0.0.1:3000` by default; port 0 takes a free one.
-//! - `ACCEPTS_TOKEN`: a list of `m2m_token`, `api_key` and `oauth_token` with commas between; all
-//!   by default.
+//! - `LISTEN`: address and port, `127.0.0.1:3000` by default; port 0 picks a free one.
+//! - `ACCEPTS_TOKEN`: a comma-separated list of `m2m_token`, `api_key` and `oauth_token`; all by
+//!   default.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
@@ -56,16 +58,7 @@ async fn serve() -> Outcome<()> {
             .with_graceful_shutdown(stopped())
             .await
     });
-    let mut lines = vec![format!("BASE_URL={base_url}")];
-    lines.extend(
-        clerk
-            .tokens
-            .iter()
-            .map(|(name, token)| format!("{name}={token}")),
-    );
-    lines.extend(curl_lines(&base_url, &clerk.tokens));
-    lines.push(format!("listening on {base_url}"));
-    writeln!(io::stdout(), "{}", lines.join("\n"))?;
+    writeln!(io::stdout(), "{}", introduction(&base_url, &clerk.tokens))?;
     server.await??;
     Ok(())
 }
@@ -109,10 +102,15 @@ struct Clerk {
 
 impl Clerk {
     async fn find() -> Outcome<Self> {
-        let is_set = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            name.to_string_lossy().starts_with("CLERK_") && !value.is_empty()
-        };
-        if std::env::vars_os().any(is_set) {
+        // Only what gives an authenticator something to verify with: a stray `CLERK_…` variable of
+        // another tool does not end the demonstration.
+        const SETTINGS: [&str; 4] = [
+            "CLERK_SECRET_KEY",
+            "CLERK_MACHINE_SECRET_KEY",
+            "CLERK_JWT_KEY",
+            "CLERK_PUBLISHABLE_KEY",
+        ];
+        if SETTINGS.iter().any(|name| variable(name).is_some()) {
             return Ok(Self {
                 builder: AuthenticatorBuilder::from_env()?,
                 tokens: Vec::new(),
@@ -189,26 +187,38 @@ impl Clerk {
     }
 }
 
-fn curl_lines(base_url: &str, tokens: &[(&'static str, String)]) -> Vec<String> {
-    let line = |(name, token): &(&str, String)| {
-        let expected = if name.ends_with("UNSCOPED") { 401 } else { 200 };
+/// What is printed once the service listens: each value once, then what to do with it.
+fn introduction(base_url: &str, tokens: &[(&'static str, String)]) -> String {
+    let mut lines = vec![
         format!(
-            "curl -sS -i -H 'Authorization: Bearer {token}' {base_url}/whoami  # {expected}, {name}"
-        )
-    };
-    let mut lines: Vec<String> = tokens.iter().map(line).collect();
-    let token = |wanted: &str| tokens.iter().find(|(name, _)| *name == wanted);
-    for (name, expected) in [("API_KEY", 200), ("OAUTH_JWT", 403)] {
-        if let Some((_, token)) = token(name) {
-            lines.push(format!(
-                "curl -sS -i -H 'Authorization: Bearer {token}' {base_url}/reports  # {expected}, {name}"
-            ));
-        }
+            "# {base_url} is protected; Ctrl-C stops it. Paste all of this into another shell:"
+        ),
+        format!("BASE_URL={base_url}"),
+    ];
+    lines.extend(tokens.iter().map(|(name, token)| format!("{name}={token}")));
+    if !tokens.is_empty() {
+        lines.extend(CURL_LINES.map(str::to_owned));
     }
-    lines.push(format!("curl -sS -i {base_url}/optional  # 200, no token"));
-    lines.push(format!("curl -sS -i {base_url}/health  # 200, public"));
-    lines
+    lines.push(format!("listening on {base_url}"));
+    lines.join("\n")
 }
+
+const CURL_LINES: [&str; 14] = [
+    "# lets in (200):",
+    "curl -i -H \"Authorization: Bearer $M2M_JWT\" $BASE_URL/whoami",
+    "curl -i -H \"Authorization: Bearer $M2M_OPAQUE\" $BASE_URL/whoami",
+    "curl -i -H \"Authorization: Bearer $API_KEY\" $BASE_URL/reports",
+    "curl -i -H \"Authorization: Bearer $OAUTH_JWT\" $BASE_URL/whoami",
+    "curl -i -H \"Authorization: Bearer $OAUTH_OPAQUE\" $BASE_URL/whoami",
+    "# refuses: a machine that may not call this one, a missing scope, no token (401, 401, 403, 401):",
+    "curl -i -H \"Authorization: Bearer $M2M_JWT_UNSCOPED\" $BASE_URL/whoami",
+    "curl -i -H \"Authorization: Bearer $M2M_OPAQUE_UNSCOPED\" $BASE_URL/whoami",
+    "curl -i -H \"Authorization: Bearer $OAUTH_JWT\" $BASE_URL/reports",
+    "curl -i $BASE_URL/whoami",
+    "# open: public, or with an optional identity (200):",
+    "curl -i $BASE_URL/health",
+    "curl -i $BASE_URL/optional",
+];
 
 fn accepted_types(list: &str) -> Outcome<Option<Vec<TokenType>>> {
     let names = list
