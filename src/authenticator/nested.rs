@@ -4,7 +4,7 @@ use super::Authenticator;
 use crate::cache::CacheKey;
 use crate::error::Reason;
 use crate::identity::{AuthenticatorId, MachineAuth, TokenFormat, UnixMillis};
-use crate::token::{Presented, TokenTypes};
+use crate::token::{RawToken, TokenTypes};
 
 impl Authenticator {
     pub(crate) fn id(&self) -> AuthenticatorId {
@@ -12,7 +12,7 @@ impl Authenticator {
     }
 
     /// Returns the name of a token in the caches.
-    pub(crate) fn token_name(&self, token: Presented<'_>) -> CacheKey {
+    pub(crate) fn token_name(&self, token: RawToken<'_>) -> CacheKey {
         self.core.glance(token).name
     }
 
