@@ -107,6 +107,9 @@ mod vectors;
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub mod testing;
 
+/// The HTTP client library, at the version whose `Client` the builders' `http_client` take.
+pub use reqwest;
+
 pub use self::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
 pub use self::authenticator::{Authenticator, RequestHeaders};
 pub use self::builder::AuthenticatorBuilder;

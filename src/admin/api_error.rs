@@ -1,6 +1,6 @@
 //! A refusal by Clerk: its status, its error list, and where to look it up.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -28,7 +28,8 @@ use crate::transport::Answer;
 ///
 /// # Security
 ///
-/// Secrets that the request carried are cut out of the texts, should Clerk ever echo one.
+/// Secrets that the request carried are cut out of the texts, should Clerk ever echo one. `Display`
+/// escapes control characters, so that it stays one line; the fields hold what Clerk wrote.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ApiError {
@@ -150,12 +151,33 @@ impl fmt::Display for ApiError {
         write!(f, "Clerk answered {}", self.status)?;
         for (index, error) in self.errors.iter().enumerate() {
             let separator = if index == 0 { ": " } else { "; " };
-            write!(f, "{separator}{} ({})", error.code, error.text())?;
+            let (code, text) = (Escaped(&error.code), Escaped(error.text()));
+            write!(f, "{separator}{code} ({text})")?;
         }
         match &self.trace_id {
-            Some(trace) => write!(f, " [trace {trace}]"),
+            Some(trace) => write!(f, " [trace {}]", Escaped(trace)),
             None => Ok(()),
         }
+    }
+}
+
+/// Text of an answer as it may stand in one line of a log.
+///
+/// Clerk's texts may repeat names that users chose; a line break in one would forge a line.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Beside the control characters: what ends a line or turns the direction of reading.
+        let is_control = |c: char| {
+            let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+            let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            c.is_control() || breaks || turns
+        };
+        self.0.chars().try_for_each(|c| match c {
+            c if is_control(c) => write!(f, "{}", c.escape_default()),
+            c => f.write_char(c),
+        })
     }
 }
 
@@ -229,6 +251,19 @@ mod tests {
         let error = read(400, body, None);
         assert!(!format!("{error:?} {error}").contains("mt_canary"));
         assert_eq!(error.errors[0].message, "no [redacted]!");
+    }
+
+    #[test]
+    fn rule_19_display_shows_no_control_character_of_the_answer() {
+        let body = r#"{"errors":[{"code":"a\nb","message":"m","long_message":
+            "forged\r\n2026-11-24 ERROR \u001b[31mred\u0085\u2028\u2029\u202eevil\u2066 «ü» \\"}],
+            "clerk_trace_id":"t\u0000"}"#;
+        let shown = read(400, body, None).to_string();
+        assert_eq!(
+            shown,
+            "Clerk answered 400 Bad Request: a\\nb (forged\\r\\n2026-11-24 ERROR \\u{1b}[31mred\\u{85}\
+             \\u{2028}\\u{2029}\\u{202e}evil\\u{2066} «ü» \\) [trace t\\u{0}]"
+        );
     }
 
     #[test]

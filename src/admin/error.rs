@@ -207,10 +207,14 @@ impl From<TransportError> for AdminError {
     }
 }
 
-/// Keeps where the answer was wrong, not what stood there: serde quotes the value it did not
-/// expect, and that value may be a secret.
-impl From<serde_json::Error> for AdminError {
-    fn from(error: serde_json::Error) -> Self {
+impl AdminError {
+    /// Keeps where the answer was wrong, not what stood there: serde quotes the value it did not
+    /// expect, and that value may be a secret.
+    ///
+    /// Not `From`: that would be public, and serde_json a part of this crate's interface.
+    // By value, as `map_err` hands it over.
+    #[allow(clippy::needless_pass_by_value)]
+    pub(super) fn decode(error: serde_json::Error) -> Self {
         let category = match error.classify() {
             serde_json::error::Category::Data => "data",
             serde_json::error::Category::Eof => "end of file",
@@ -229,7 +233,7 @@ mod tests {
     fn rule_19_a_decode_error_never_quotes_the_answer() {
         let error = serde_json::from_str::<u64>(r#""ak_canary""#).unwrap_err();
         assert!(error.to_string().contains("ak_canary"));
-        let error = AdminError::from(error);
+        let error = AdminError::decode(error);
         assert!(!format!("{error:?} {error}").contains("canary"));
         assert_eq!(error.kind(), AdminErrorKind::Decode);
         assert!(error.is_outcome_unknown());

@@ -93,7 +93,8 @@ impl Operation {
         self,
         client: &AdminClient,
     ) -> Result<T, AdminError> {
-        Ok(serde_json::from_slice(&self.send_raw(client).await?)?)
+        let answer = self.send_raw(client).await?;
+        serde_json::from_slice(&answer).map_err(AdminError::decode)
     }
 
     /// Sends the call and returns the body of a successful answer.

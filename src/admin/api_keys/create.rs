@@ -113,8 +113,8 @@ impl CreateApiKey {
         self.body.check()?;
         let call = self.client.write(Method::POST, &[super::API_KEYS]);
         let answer = call.json(&self.body)?.send_raw(&self.client).await?;
-        let Secret { secret } = serde_json::from_slice(&answer)?;
-        let info = serde_json::from_slice(&answer)?;
+        let Secret { secret } = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
+        let info = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
         Ok(CreatedApiKey { info, secret })
     }
 }

@@ -132,8 +132,8 @@ impl CreateM2mToken {
         let call = self.client.write(Method::POST, &[super::M2M_TOKENS]);
         let call = call.json(&body)?.needs(self.needs);
         let answer = call.send_raw(&self.client).await?;
-        let Token { token } = serde_json::from_slice(&answer)?;
-        let info = serde_json::from_slice(&answer)?;
+        let Token { token } = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
+        let info = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
         Ok(CreatedM2mToken { info, token })
     }
 

@@ -80,8 +80,8 @@ impl CreateMachine {
         let answer = call.json(&body)?.send_raw(&self.client).await?;
         // Read twice instead of flattened: a flattened field is copied into a buffer that is not
         // wiped.
-        let machine: Machine = serde_json::from_slice(&answer)?;
-        let Secret { secret_key } = serde_json::from_slice(&answer)?;
+        let machine: Machine = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
+        let Secret { secret_key } = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
         Ok(CreatedMachine {
             machine,
             secret_key,

@@ -85,11 +85,11 @@ struct Found {
 
 /// Reads the answer to a look-up of this machine.
 pub(super) fn found(answer: &[u8], asked: &MachineId) -> Result<Machine, AdminError> {
-    let Found { object, id, .. } = serde_json::from_slice(answer)?;
+    let Found { object, id, .. } = serde_json::from_slice(answer).map_err(AdminError::decode)?;
     if object != "machine" || id != *asked {
         return Err(AdminError::about_another_object());
     }
-    Ok(serde_json::from_slice(answer)?)
+    serde_json::from_slice(answer).map_err(AdminError::decode)
 }
 
 /// Leaves out what has no identifier of a machine: one odd entry must not hide the others.

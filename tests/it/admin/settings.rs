@@ -133,3 +133,12 @@ fn a_secret_of_white_space_counts_as_none() {
         assert!(made.contains("machine: None"), "{made}");
     }
 }
+
+#[test]
+fn a_client_of_the_exported_http_library_is_taken_by_both() {
+    let client = clerk_machine_auth::reqwest::Client::new();
+    sound().http_client(client.clone()).build().unwrap();
+    let authenticator = Authenticator::builder().secret_key("sk_test_4f8a");
+    let authenticator = authenticator.machine_id("mch_a").http_client(client);
+    authenticator.build().unwrap();
+}
