@@ -1,4 +1,5 @@
-//! What a remembered token takes from the heap: the place for its identity, and nothing else.
+//! What a remembered token takes from the heap: the place for its identity, and nothing else. A
+//! token for an outgoing call that is at hand takes nothing.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +15,9 @@ mod support;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use clerk_machine_auth::Authenticator;
+use clerk_machine_auth::testing::ClerkEmulator;
+use clerk_machine_auth::{Authenticator, M2mTokenSource};
+use futures_util::FutureExt as _;
 use http::Request;
 use support::backend::Backend;
 use support::clerk::{asking, local};
@@ -64,4 +67,21 @@ async fn a_cached_hit_allocates_the_place_of_its_identity_and_nothing_else() {
     assert_little(&local(&issuer), &issuer.m2m(1)).await;
     assert_little(&asking, &api_key(1)).await;
     assert_little(&asking, &issuer.m2m(1)).await;
+}
+
+#[tokio::test]
+async fn o2_a_token_at_hand_allocates_nothing() {
+    let clerk = ClerkEmulator::start().await;
+    let billing = clerk.machine("billing").create();
+    let source = M2mTokenSource::builder()
+        .machine_secret_key(billing.secret_key())
+        .api_url(clerk.api_url())
+        .build()
+        .unwrap();
+    source.warm_up().await.unwrap();
+    let take = || source.token().now_or_never().unwrap().unwrap().header();
+    for call in 0..HITS {
+        let allocated = measure(|| assert!(take().is_sensitive())).count_total;
+        assert_eq!(allocated, 0, "call {call}");
+    }
 }

@@ -11,6 +11,7 @@ mod cold;
 mod flood;
 mod hit;
 mod http;
+mod outbound;
 mod plot;
 mod scale;
 #[path = "../support/mod.rs"]
@@ -38,10 +39,11 @@ fn main() {
     let runtime = &tokio::runtime::Runtime::new().expect("a runtime is built");
     let issuer = &Issuer::new();
     let backend = Backend::start(Duration::ZERO);
-    let parts: [(&str, Part<'_>); 6] = [
+    let parts: [(&str, Part<'_>); 7] = [
         ("hit", &|rows| hit::run(rows, runtime, issuer, backend)),
         ("cold", &|rows| cold::run(rows, issuer)),
         ("http", &|rows| http::run(rows, issuer)),
+        ("outbound", &|rows| outbound::run(rows, runtime)),
         ("scale", &|rows| scale::run(rows, runtime, issuer, backend)),
         ("flood", &|rows| flood::run(rows, runtime, issuer)),
         ("worst", &|rows| worst::run(rows, issuer)),
