@@ -3,6 +3,7 @@
 mod canary;
 mod clients;
 mod leaders;
+mod receivers;
 mod refusals;
 mod renewal;
 mod retry;
