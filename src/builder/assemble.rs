@@ -59,10 +59,11 @@ impl Shared {
         let hasher = KeyHasher::new()
             .ok_or_else(|| BuildError::new("system", "there is no randomness to be had"))?;
         let clock = Arc::clone(&settings.clock);
-        let marks = Arc::<Marks>::default();
+        let hasher = Arc::new(hasher);
+        let marks = Arc::new(Marks::new(Arc::clone(&hasher)));
         let forget = Forget {
             marks: Arc::clone(&marks),
-            hasher: Arc::new(hasher),
+            hasher,
         };
         Ok(Self {
             upstream: Arc::new(Upstream::new(

@@ -31,6 +31,22 @@ impl CacheKey {
     pub(crate) const fn random_part(&self) -> u16 {
         self.high as u16
     }
+
+    /// Returns all its bits in eight such numbers.
+    pub(super) fn random_parts(&self) -> [u16; 8] {
+        let part = |word: u64, n: u32| (word >> (16 * n)) as u16;
+        let (high, low) = (self.high, self.low);
+        [
+            part(high, 0),
+            part(high, 1),
+            part(high, 2),
+            part(high, 3),
+            part(low, 0),
+            part(low, 1),
+            part(low, 2),
+            part(low, 3),
+        ]
+    }
 }
 
 impl Hash for CacheKey {

@@ -38,6 +38,9 @@ pub(crate) enum Found<V> {
     /// To be used only if no answer can be had.
     Stale(V),
     Bad(Reason),
+    /// It was good, and something that touches it was invalidated since: to be asked again before it
+    /// is used, as a known token's.
+    Invalidated,
     Nothing,
 }
 
@@ -125,10 +128,12 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     /// Looks a name up; neither waits nor asks anybody.
     pub(crate) fn look(&self, key: &CacheKey, now: Duration) -> Found<V> {
         if let Some(entry) = self.good.get(key) {
-            if now < entry.ends.stale_until
-                && self.marks.keeps(entry.began, key, || entry.value.names())
-            {
-                return self.state(key, entry, now);
+            if now < entry.ends.stale_until {
+                let is_kept = self.marks.keeps(entry.began, key, || entry.value.names());
+                return match is_kept {
+                    true => self.state(key, entry, now),
+                    false => Found::Invalidated,
+                };
             }
             self.good.invalidate(key);
         }
@@ -202,7 +207,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         match self.look(key, now) {
             Found::Fresh(value) | Found::Due(value) => Some(Outcome::Good(value)),
             Found::Bad(reason) => Some(Outcome::Bad(reason)),
-            Found::Stale(_) | Found::Nothing => None,
+            Found::Stale(_) | Found::Invalidated | Found::Nothing => None,
         }
     }
 

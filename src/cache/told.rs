@@ -53,7 +53,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
                 Told::Now(Ok(value))
             }
             Found::Bad(reason) => Told::Now(Err(reason.into())),
-            Found::Stale(_) => self.later(key, Why::Renewal, wait, question()),
+            Found::Stale(_) | Found::Invalidated => self.later(key, Why::Renewal, wait, question()),
             Found::Nothing => self.later(key, Why::Unknown, wait, question()),
         }
     }
@@ -101,7 +101,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
                 Ok(value)
             }
             Found::Bad(reason) => Err(reason.into()),
-            Found::Nothing => Err(error),
+            Found::Invalidated | Found::Nothing => Err(error),
         }
     }
 }

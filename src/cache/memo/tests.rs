@@ -38,7 +38,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (clock, marks) = (Arc::<Hand>::default(), Arc::<Marks>::default());
+        let hasher = Arc::new(KeyHasher::new().unwrap());
+        let (clock, marks) = (Arc::<Hand>::default(), Arc::new(Marks::new(hasher)));
         let second = Duration::from_secs(1);
         let windows = Windows {
             fresh: second * 60,
@@ -168,7 +169,7 @@ async fn rule_10_what_was_invalidated_is_not_found_again() {
         bench.ask(Why::Unknown, Outcome::Good(1)).await;
         assert!(matches!(bench.at(0), Found::Fresh(1)));
         forget(&bench.marks);
-        assert!(matches!(bench.at(0), Found::Nothing));
+        assert!(matches!(bench.at(0), Found::Invalidated));
     }
     bench
         .ask(Why::Unknown, Outcome::Bad(Reason::UnknownToken))
@@ -194,7 +195,7 @@ async fn rule_10_an_answer_asked_for_before_an_invalidation_does_not_count_after
         .unwrap();
     let outcome = waiter.landed(bench.tasks.deadline()).await;
     assert!(matches!(outcome, Ok(Outcome::Good(1))));
-    assert!(matches!(bench.at(0), Found::Nothing));
+    assert!(matches!(bench.at(0), Found::Invalidated));
 }
 
 #[test]
@@ -270,4 +271,30 @@ fn rule_10_a_huge_budget_for_few_answers_does_not_loosen_their_number() {
     }
     cache.run_pending_tasks();
     assert_eq!(cache.entry_count(), 3);
+}
+
+#[tokio::test]
+async fn rule_10_what_was_invalidated_is_asked_about_as_a_known_token_and_not_used_before() {
+    let bench = Bench::new();
+    bench.ask(Why::Unknown, Outcome::Good(1)).await;
+    bench.marks.forget_name("mt_1");
+    for outcome in [
+        Outcome::Unavailable(Reason::Upstream.into()),
+        Outcome::Good(2),
+    ] {
+        let is_good = matches!(outcome, Outcome::Good(_));
+        let question = move |why| {
+            assert_eq!(why, Why::Renewal);
+            std::future::ready(outcome.clone())
+        };
+        let wait = crate::tasks::Wait {
+            tasks: &bench.tasks,
+            deadline: None,
+        };
+        let told = bench
+            .memo
+            .tell(bench.key, Duration::ZERO, wait, || question);
+        assert_eq!(told.into_result().await.ok(), is_good.then_some(2));
+    }
+    assert!(matches!(bench.at(1), Found::Fresh(2)));
 }

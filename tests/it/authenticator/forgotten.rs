@@ -107,3 +107,50 @@ async fn rule_10_a_revocation_at_clerk_is_seen_within_the_budget() {
     world.clerk.clock().advance(Duration::from_secs(66));
     assert_eq!(reason(&auth, token.token()).await, "unknown_token");
 }
+
+#[tokio::test]
+async fn rule_10_thousands_of_invalidations_touch_no_other_token() {
+    let world = World::new().await;
+    let auth = world.builder().build().unwrap();
+    let token = world.clerk.m2m_token(&world.caller).create();
+    let other = world.clerk.m2m_token(&world.caller).create();
+    assert_eq!(reason(&auth, token.token()).await, "ok");
+    assert_eq!(reason(&auth, other.token()).await, "ok");
+    auth.invalidate_id(other.id());
+    world.clerk.revoke(other.id());
+    for n in 0..5_000 {
+        auth.invalidate_id(&format!("mt_{n}"));
+    }
+    assert_eq!(reason(&auth, token.token()).await, "ok");
+    assert_eq!(world.calls(Endpoint::VerifyM2mToken), 2);
+    assert_eq!(reason(&auth, other.token()).await, "unknown_token");
+}
+
+/// More than can be told apart: what was cached before is asked about again before it is used, as
+/// a known token, and is not used where Clerk cannot be asked.
+#[tokio::test]
+async fn rule_10_past_their_bound_invalidations_make_known_tokens_due_and_let_nothing_in() {
+    let world = World::new().await;
+    let builder = world.builder().unknown_calls_per_second(1).call_burst(2);
+    let auth = builder.build().unwrap();
+    let token = world.clerk.m2m_token(&world.caller).create();
+    let revoked = world.clerk.m2m_token(&world.caller).create();
+    assert_eq!(reason(&auth, token.token()).await, "ok");
+    assert_eq!(reason(&auth, revoked.token()).await, "ok");
+    auth.invalidate_id(revoked.id());
+    for n in 0..1_000_000 {
+        auth.invalidate_id(&format!("mt_{n}"));
+    }
+    // No call is left for unknown tokens.
+    while reason(&auth, &world.opaque(&world.caller)).await != "overload" {}
+    world.clerk.stop_listening().await;
+    assert_eq!(reason(&auth, token.token()).await, "upstream");
+    assert_eq!(reason(&auth, revoked.token()).await, "upstream");
+    world.clerk.resume_listening().await.unwrap();
+    world.clerk.revoke(revoked.id());
+    assert_eq!(reason(&auth, token.token()).await, "ok");
+    assert_eq!(reason(&auth, revoked.token()).await, "unknown_token");
+    let calls = world.calls(Endpoint::VerifyM2mToken);
+    assert_eq!(reason(&auth, token.token()).await, "ok");
+    assert_eq!(world.calls(Endpoint::VerifyM2mToken), calls, "known again");
+}
