@@ -146,15 +146,13 @@ impl AdminClientBuilder {
     /// # Errors
     ///
     /// Fails for a secret that is not what it was given as, for an `api_url` that is not `https` (or
-    /// `http` on a loopback address) or has a path, for timeouts of zero or more than an hour, and
-    /// if the HTTP client cannot be set up.
+    /// `http` on a loopback address) or has a path, and for timeouts of zero or more than an hour.
     pub fn build(self) -> Result<AdminClient, BuildError> {
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("timeout", self.timeout)?;
         let transport = match self.http {
             Some(client) => Transport::with_client(client),
-            None => Transport::new(self.connect_timeout)
-                .map_err(|error| BuildError::new("http_client", error))?,
+            None => Transport::new(self.connect_timeout),
         };
         Ok(AdminClient::from_parts(AdminParts {
             transport,

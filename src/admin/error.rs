@@ -169,7 +169,9 @@ impl AdminError {
             Cause::Api(error) => error.is_server_error(),
             Cause::Transport(error) => !matches!(
                 error.kind,
-                TransportErrorKind::Connect | TransportErrorKind::Request
+                TransportErrorKind::Connect
+                    | TransportErrorKind::Request
+                    | TransportErrorKind::Setup
             ),
             Cause::Decode { .. } | Cause::OtherObject | Cause::Interrupted => true,
             Cause::InvalidInput { .. } | Cause::MissingSecret(_) => false,

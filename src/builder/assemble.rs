@@ -53,8 +53,7 @@ impl Shared {
     fn new(settings: Settings, identity: Identity) -> Result<Self, BuildError> {
         let transport = match &settings.http {
             Some(client) => Transport::with_client(client.clone()),
-            None => Transport::new(settings.connect_timeout)
-                .map_err(|error| BuildError::new("http_client", error))?,
+            None => Transport::new(settings.connect_timeout),
         };
         let hasher = KeyHasher::new()
             .ok_or_else(|| BuildError::new("system", "there is no randomness to be had"))?;

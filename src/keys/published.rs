@@ -310,7 +310,7 @@ mod tests {
             wait_for_rate_limit: false,
         };
         let url = format!("http://127.0.0.1:{port}").parse().unwrap();
-        let source = KeySource::new(Transport::new(HOUR).unwrap(), url, None, retry);
+        let source = KeySource::new(Transport::new(HOUR), url, None, retry);
         let windows = KeyWindows {
             fresh: HOUR,
             refresh_ahead: HOUR / 60,

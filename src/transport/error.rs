@@ -26,11 +26,25 @@ pub(crate) enum TransportErrorKind {
     Broken,
     #[error("the request could not be written")]
     Request,
+    #[error(
+        "the HTTP client could not be set up, most likely since no certificates of authorities were \
+        found; install them (the package `ca-certificates`), or name them in SSL_CERT_FILE or \
+        SSL_CERT_DIR"
+    )]
+    Setup,
 }
 
 impl TransportError {
     pub(super) const fn new(kind: TransportErrorKind) -> Self {
         Self { kind, source: None }
+    }
+
+    /// The client could not be built, so nothing was sent.
+    pub(super) fn setup(error: reqwest::Error) -> Self {
+        Self {
+            kind: TransportErrorKind::Setup,
+            source: Some(Box::new(error)),
+        }
     }
 
     /// Returns `true` if another try over another connection may go better: this one was refused,

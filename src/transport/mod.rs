@@ -1,18 +1,21 @@
 //! The one HTTP client that talks to Clerk: deadlines, no redirects, bounded answers.
 //!
-//! Order within this folder: `url`, `error` and `answer` ← `retry` ← `call` ← here.
+//! Order within this folder: `url`, `error` and `answer` ← `retry` ← `call`, `client` ← here.
 
 mod answer;
 mod call;
+mod client;
 mod error;
 mod retry;
 mod url;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use self::client::HttpClient;
 use crate::clock;
 
 pub(crate) use self::answer::Answer;
@@ -25,51 +28,22 @@ pub(crate) use self::url::{BaseUrl, BaseUrlError, is_loopback};
 const API_VERSION: &str = "2026-05-12";
 const USER_AGENT: &str = concat!("clerk-machine-auth/", env!("CARGO_PKG_VERSION"));
 
-/// While a call waits, a connection on which nothing came for this long is asked for a sign of life
-/// (an HTTP/2 PING, RFC 9113 §6.7). A call that times out ends only its own stream, so a connection
-/// that no longer answers would be used for every later call.
-const PING_AFTER: Duration = Duration::from_secs(5);
-/// A connection that does not answer a PING within this time is given up: well within the default
-/// timeout of a verification, which so may try once more over a new one.
-const PONG_WITHIN: Duration = Duration::from_secs(2);
-
 /// Sends calls and reads answers; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
-    http: reqwest::Client,
+    http: Arc<HttpClient>,
 }
 
 impl Transport {
-    /// Builds the default client.
-    ///
-    /// # Security
-    ///
-    /// Redirects are not followed: a 307 would carry the token and our secret elsewhere. Proxies
-    /// of the environment are not used, since whoever sets a variable would then see where we call.
-    ///
-    /// Cargo gives all crates of a program one build of reqwest, with the features that any of them
-    /// asks for. Some of those change what a client does by default, so what matters is said here:
-    /// TLS by rustls, answers taken as they are sent, names resolved by the system.
-    pub(crate) fn new(connect_timeout: Duration) -> Result<Self, TransportError> {
-        let http = reqwest::Client::builder()
-            .tls_backend_rustls()
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .no_hickory_dns()
-            .connect_timeout(connect_timeout)
-            .http2_keep_alive_interval(PING_AFTER)
-            .http2_keep_alive_timeout(PONG_WITHIN)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .build()?;
-        Ok(Self { http })
+    /// Calls through a client of our own.
+    pub(crate) fn new(connect_timeout: Duration) -> Self {
+        let http = Arc::new(HttpClient::new(connect_timeout));
+        Self { http }
     }
 
     /// Uses a client that the application configured.
-    pub(crate) const fn with_client(http: reqwest::Client) -> Self {
+    pub(crate) fn with_client(http: reqwest::Client) -> Self {
+        let http = Arc::new(HttpClient::given(http));
         Self { http }
     }
 
@@ -106,6 +80,7 @@ impl Transport {
     async fn exchange(&self, call: &Call) -> Result<Answer, TransportError> {
         let response = self
             .http
+            .get()?
             .request(call.method.clone(), call.url.clone())
             .header("clerk-api-version", API_VERSION)
             .header(http::header::USER_AGENT, USER_AGENT)

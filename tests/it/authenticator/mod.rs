@@ -5,6 +5,7 @@ mod forgotten;
 mod headers;
 mod instance_secret;
 mod key_sources;
+mod no_roots;
 mod own_secret;
 mod receiver;
 mod revoked;
