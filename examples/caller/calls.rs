@@ -36,12 +36,10 @@ impl Target {
     pub(crate) async fn call(&self, requests: usize, concurrency: usize) -> Statuses {
         let calls = stream::iter(0..requests).map(|_| self.call_once());
         let mut answers = calls.buffer_unordered(concurrency);
-        let (mut statuses, mut told) = (Statuses::default(), false);
+        let (mut statuses, mut told) = (Statuses::default(), Vec::new());
         while let Some(answer) = answers.next().await {
-            if let Err(error) = &answer
-                && !std::mem::replace(&mut told, true)
-            {
-                eprintln!("{}", describe(error));
+            if let Err(error) = &answer {
+                tell_once(error, &mut told);
             }
             statuses.add(answer.ok());
         }
@@ -57,17 +55,20 @@ impl Target {
     }
 }
 
-/// Says what is wrong, and names an exhausted quota as that.
-fn describe(error: &Error) -> String {
+/// Says what is wrong, once for each class of it, and names an exhausted quota as that.
+fn tell_once(error: &Error, told: &mut Vec<Option<TokenSourceErrorKind>>) {
     let refusal = match error {
         Error::Middleware(error) => error.downcast_ref::<TokenSourceError>(),
         Error::Reqwest(_) => None,
     };
-    match refusal {
-        Some(refusal) if refusal.kind() == TokenSourceErrorKind::Quota => {
-            format!("quota: {refusal}")
-        }
-        _ => format!("a call failed: {error}"),
+    let kind = refusal.map(TokenSourceError::kind);
+    if told.contains(&kind) {
+        return;
+    }
+    told.push(kind);
+    match kind {
+        Some(TokenSourceErrorKind::Quota) => eprintln!("quota: {error}"),
+        _ => eprintln!("a call failed: {error}"),
     }
 }
 
