@@ -95,9 +95,11 @@ mod receiver;
 mod revocation;
 mod scope;
 mod secret;
+mod setting;
 mod tasks;
 mod token;
 mod transport;
+mod trouble;
 mod upstream;
 #[cfg(test)]
 mod vectors;

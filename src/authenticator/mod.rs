@@ -13,6 +13,7 @@ mod recall;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::core::{Accepted, Core, OwnSecrets};
 pub(crate) use self::forget::Forget;
@@ -21,12 +22,14 @@ use crate::admin::AdminClient;
 use crate::cache::Told;
 use crate::error::{AuthError, Reason};
 use crate::evict::Evict as _;
-use crate::health::Health;
+use crate::health::{Health, LastError};
 use crate::identity::MachineAuth;
 use crate::keys::KeyStore;
+use crate::machine_secret::MachineSecret;
 use crate::opaque::not_loaded;
 use crate::revocation::Revocations;
 use crate::token::{RawToken, TokenSource, TokenTypes};
+use crate::trouble::Record;
 
 /// Proves machine tokens: JWTs locally, opaque ones through Clerk, each remembered for a while.
 ///
@@ -144,17 +147,37 @@ impl Authenticator {
 
     /// Fetches the keys and the machine secret, where they are fetched, before the first request.
     ///
+    /// Whether Clerk takes a machine secret that is fixed is found out by one verification of a
+    /// made-up M2M token.
+    ///
     /// Optional: without it the first requests wait for them.
     ///
     /// # Errors
     ///
-    /// Fails with [`Unavailable`](crate::AuthErrorKind::Unavailable) if Clerk does not give them;
-    /// later requests try again.
+    /// Fails with [`Unavailable`](crate::AuthErrorKind::Unavailable) if Clerk does not give them or
+    /// refuses the machine secret; later requests try again. The log and
+    /// [`health`](Self::health) name the setting that is to blame.
     pub async fn warm_up(&self) -> Result<(), AuthError> {
+        let secret = self.warm_up_machine_secret().await;
+        // A wrong machine secret says nothing about the keys.
+        self.warm_up_keys().await.and(secret)
+    }
+
+    async fn warm_up_machine_secret(&self) -> Result<(), AuthError> {
         let core = &self.core;
-        if let Some(secret) = &core.own.machine {
-            secret.load().await.map_err(|error| not_loaded(&error))?;
+        let Some(secret) = &core.own.machine else {
+            return Ok(());
+        };
+        secret.load().await.map_err(|error| not_loaded(&error))?;
+        // One that is managed came from Clerk, and is fetched anew if it is refused.
+        if secret.machine_id().is_some() {
+            return Ok(());
         }
+        Arc::clone(&core.opaque).check_machine_secret().await
+    }
+
+    async fn warm_up_keys(&self) -> Result<(), AuthError> {
+        let core = &self.core;
         let Some(keys) = &core.keys else {
             return Ok(());
         };
@@ -203,14 +226,24 @@ impl Authenticator {
         self.core.admin.as_ref()
     }
 
-    /// Tells how this authenticator is doing; asks nobody.
+    /// Returns how this authenticator is doing, at once.
+    ///
+    /// Where the keys or the machine secret are missing because fetching them failed, the next try
+    /// is begun in the background, paced like any other: a replica that is not
+    /// [ready](Health::is_ready) gets no requests that would begin one.
     #[must_use]
     pub fn health(&self) -> Health {
         let core = &self.core;
         let now = core.clock.monotonic();
+        let ready = self.is_ready(now);
+        let reports = core.upstream.reports();
+        let keys = core.keys.as_ref().and_then(KeyStore::record);
+        let secret = core.own.machine.as_ref().and_then(MachineSecret::record);
+        let records = [Some(reports.calls()), secret, keys];
+        let records = || records.iter().copied().flatten();
+        let at = |error: &LastError| error.at;
         let (calls_left_unknown, calls_left_known) = core.upstream.budget_left();
         let (opaque_good, opaque_bad) = core.opaques.len();
-        let reports = core.upstream.reports();
         Health {
             keys_age_seconds: core
                 .keys
@@ -219,8 +252,12 @@ impl Authenticator {
                 .map(|age| age.as_secs()),
             keys_ready: core.keys.as_ref().is_some_and(|keys| keys.is_ready(now)),
             breaker: core.upstream.breaker(),
-            trouble: reports.trouble(),
-            last_error: reports.last_error(),
+            ready,
+            trouble: records()
+                .filter_map(Record::now)
+                .max_by_key(at)
+                .map(|error| error.trouble),
+            last_error: records().filter_map(Record::last).max_by_key(at),
             calls_left_unknown,
             calls_left_known,
             saturations: reports.saturations(),
@@ -229,6 +266,25 @@ impl Authenticator {
             remembered_good: opaque_good.saturating_add(core.jwts.len().0),
             remembered_bad: opaque_bad,
         }
+    }
+
+    /// Returns `true` unless all tokens of one form are answered as unavailable, and begins the try
+    /// that may mend it.
+    fn is_ready(&self, now: Duration) -> bool {
+        let core = &self.core;
+        let has_failed = |record: Option<&Record>| record.is_some_and(|it| it.now().is_some());
+        let keys = core.keys.as_ref().filter(|keys| !keys.is_ready(now));
+        let keys = keys.filter(|keys| has_failed(keys.record()));
+        let secret = core.own.machine.as_ref();
+        let secret = secret.filter(|secret| secret.current().is_none());
+        let secret = secret.filter(|secret| has_failed(secret.record()));
+        if let Some(keys) = keys {
+            let _detached = keys.fetch(now, &core.tasks);
+        }
+        if let Some(secret) = secret {
+            secret.begin_load();
+        }
+        keys.is_none() && secret.is_none()
     }
 
     /// Ends what runs in the background and waits until it has ended.

@@ -6,19 +6,16 @@ use url::Url;
 use super::publishable_key::FrontendApi;
 use super::settings::{SenderSetting, Settings};
 use crate::authenticator::Accepted;
-use crate::config::{BuildError, SECRET_KEY};
+use crate::config::BuildError;
 use crate::id::MachineId;
 use crate::keys::{KeySet, parse_pem};
 use crate::machine_secret::MachineSecret;
 use crate::secret::InstanceSecret;
+use crate::setting::{JWT_KEY, MACHINE_ID, PUBLISHABLE_KEY, SECRET_KEY};
 use crate::token::{TokenType, TokenTypes};
 use crate::transport::BaseUrl;
 
 type Checked<T> = Result<T, BuildError>;
-
-const MACHINE_ID: &str = "machine_id (CLERK_MACHINE_ID)";
-const JWT_KEY: &str = "jwt_key (CLERK_JWT_KEY)";
-const PUBLISHABLE_KEY: &str = "publishable_key (CLERK_PUBLISHABLE_KEY)";
 
 /// Where the keys for JWTs come from.
 #[derive(Debug)]

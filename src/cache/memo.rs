@@ -242,8 +242,11 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         self.marks.now()
     }
 
-    /// Returns how many good and bad answers are held, about.
+    /// Returns how many good and bad answers are held, those past their time included.
     pub(crate) fn len(&self) -> (u64, u64) {
+        // moka counts when it does its housekeeping, which is due after many more writes than these.
+        self.good.run_pending_tasks();
+        self.bad.run_pending_tasks();
         (self.good.entry_count(), self.bad.entry_count())
     }
 }

@@ -5,12 +5,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::error::BuildError;
 use crate::machine_secret::MachineSecret;
 use crate::secret::{InstanceSecret, MachineSecretKey, SecretError};
+use crate::setting::{API_URL, MACHINE_SECRET_KEY, SECRET_KEY};
 use crate::transport::BaseUrl;
-
-/// The names by which a mistake is reported: the setting's and its variable's.
-pub(crate) const SECRET_KEY: &str = "secret_key (CLERK_SECRET_KEY)";
-pub(crate) const MACHINE_SECRET_KEY: &str = "machine_secret_key (CLERK_MACHINE_SECRET_KEY)";
-const API_URL: &str = "api_url (CLERK_API_URL)";
 
 const DEFAULT_API_URL: &str = "https://api.clerk.com";
 

@@ -5,6 +5,6 @@ mod access;
 mod env;
 mod error;
 
-pub(crate) use self::access::{Access, MACHINE_SECRET_KEY, SECRET_KEY};
+pub(crate) use self::access::Access;
 pub(crate) use self::env::{Variable, from_env};
 pub use self::error::BuildError;

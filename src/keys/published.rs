@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 use crate::flights::{Flights, Waiter};
 use crate::tasks::Tasks;
+use crate::trouble::Record;
 
 /// What is to be had beyond the keys that a token does not fit.
 pub(crate) enum Newer {
@@ -49,6 +50,7 @@ pub(crate) struct PublishedKeys {
     /// When a token that does not fit may cause the next fetch, in monotonic milliseconds.
     next_refetch: AtomicU64,
     fetches: Flights<(), ()>,
+    record: Record,
     clock: Arc<dyn Clock>,
 }
 
@@ -61,6 +63,7 @@ impl PublishedKeys {
             changing: Mutex::default(),
             next_refetch: AtomicU64::new(0),
             fetches: Flights::new(),
+            record: Record::default(),
             clock,
         }
     }
@@ -69,6 +72,11 @@ impl PublishedKeys {
         let state = self.state.load();
         let held = state.held.as_ref();
         held.is_some_and(|held| state.serves(held, now))
+    }
+
+    /// Returns what is wrong, and was wrong, with the fetches.
+    pub(super) const fn record(&self) -> &Record {
+        &self.record
     }
 
     pub(super) fn age(&self, now: Duration) -> Option<Duration> {
@@ -175,8 +183,14 @@ impl PublishedKeys {
         let begun = Try::begin(self, asked);
         let fetched = self.source.fetch(begun.known.clone()).await;
         match fetched {
-            Ok(fetched) => self.adopt(begun.known.as_ref(), fetched, asked),
-            Err(error) => self.fail(&error, asked),
+            Ok(fetched) => {
+                self.record.worked();
+                self.adopt(begun.known.as_ref(), fetched, asked);
+            }
+            Err(error) => {
+                self.record.failed(error.failure(), self.clock.unix_time());
+                self.fail(&error, asked);
+            }
         }
         begun.end();
     }

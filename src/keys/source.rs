@@ -5,7 +5,9 @@ use url::Url;
 
 use super::set::{KeySet, KeySetError};
 use crate::secret::{InstanceSecret, SecretKey};
+use crate::setting::{API_URL, PUBLISHABLE_KEY, SECRET_KEY};
 use crate::transport::{Answer, Call, KEY_SET_LIMIT, RetryPolicy, Transport, TransportError};
+use crate::trouble::{Failure, Trouble};
 
 /// Where a key set comes from.
 #[derive(Debug)]
@@ -29,10 +31,31 @@ pub(crate) enum Fetched {
 pub(crate) enum FetchError {
     #[error("{0}")]
     Transport(#[from] TransportError),
+    #[error("Clerk refuses the secret of this service ({0}); check {SECRET_KEY}")]
+    Refused(StatusCode),
+    #[error("there is no key set ({status}); check {setting}")]
+    Missing {
+        status: StatusCode,
+        setting: &'static str,
+    },
     #[error("the key set was answered with status {0}")]
     Status(StatusCode),
     #[error("the key set was not taken: {0}")]
     Set(#[from] KeySetError),
+}
+
+impl FetchError {
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::Transport(error) if error.is_unreadable() => (Trouble::Unreadable, None),
+            Self::Transport(_) => (Trouble::Failing, None),
+            Self::Refused(_) => (Trouble::Credentials, Some(SECRET_KEY)),
+            Self::Missing { setting, .. } => (Trouble::Unreadable, Some(setting)),
+            Self::Status(StatusCode::TOO_MANY_REQUESTS) => (Trouble::RateLimited, None),
+            Self::Status(status) if status.is_server_error() => (Trouble::Failing, None),
+            Self::Status(_) | Self::Set(_) => (Trouble::Unreadable, None),
+        }
+    }
 }
 
 impl KeySource {
@@ -59,7 +82,22 @@ impl KeySource {
                 let tag = answer.headers.get(header::ETAG).cloned();
                 Ok(Fetched::Keys(KeySet::parse(&answer.body)?, tag))
             }
-            status => Err(FetchError::Status(status)),
+            status => Err(self.refusal(status)),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode) -> FetchError {
+        let setting = if self.secret.is_some() {
+            API_URL
+        } else {
+            PUBLISHABLE_KEY
+        };
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.secret.is_some() => {
+                FetchError::Refused(status)
+            }
+            StatusCode::NOT_FOUND => FetchError::Missing { status, setting },
+            status => FetchError::Status(status),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 use crate::flights::Waiter;
 use crate::tasks::Tasks;
+use crate::trouble::Record;
 
 /// The keys of one instance.
 #[derive(Debug)]
@@ -91,6 +92,14 @@ impl KeyStore {
         match self {
             Self::Pinned(_) => true,
             Self::Published(keys) => keys.is_ready(now),
+        }
+    }
+
+    /// Returns what is wrong, and was wrong, with the fetches; `None` where there are none.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Pinned(_) => None,
+            Self::Published(keys) => Some(keys.record()),
         }
     }
 

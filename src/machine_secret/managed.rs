@@ -10,12 +10,15 @@ use super::ticket::{Ticket, Turn};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
+use crate::secret::MachineSecretKey;
+use crate::trouble::Record;
 
 pub(super) struct Managed {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     /// A `std` mutex, since nothing is awaited while it is held.
     work: Mutex<Work>,
+    record: Record,
 }
 
 /// What is under way, and when the last reads of a kind began.
@@ -55,6 +58,7 @@ impl Managed {
             source,
             clock,
             work: Mutex::default(),
+            record: Record::default(),
         }
     }
 
@@ -64,6 +68,23 @@ impl Managed {
 
     pub(super) fn source(&self) -> &dyn SecretSource {
         &*self.source
+    }
+
+    /// Reads the secret from its source, and notes what came of it.
+    pub(super) async fn read(&self) -> Result<MachineSecretKey, AdminError> {
+        let read = self.source.read().await;
+        match &read {
+            Ok(_) => drop(self.record.worked()),
+            Err(error) => {
+                self.record.failed(error.failure(), self.clock.unix_time());
+            }
+        }
+        read
+    }
+
+    /// Returns what is wrong, and was wrong, with the reads.
+    pub(super) const fn record(&self) -> &Record {
+        &self.record
     }
 
     fn lock(&self) -> MutexGuard<'_, Work> {

@@ -36,6 +36,7 @@ use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
+use crate::trouble::Record;
 
 /// The machine secret of this service, either fixed or kept fresh; cheap to clone.
 ///
@@ -234,6 +235,22 @@ impl MachineSecret {
         outcome.unwrap_or_else(|_| Err(AdminError::interrupted()))
     }
 
+    /// Returns what is wrong, and was wrong, with fetching the secret; `None` for a fixed one.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        Some(self.inner.managed.as_ref()?.record())
+    }
+
+    /// Begins to load a secret that could not be loaded, unless that was tried just now.
+    pub(crate) fn begin_load(&self) {
+        if let Some(managed) = &self.inner.managed
+            && self.current().is_none()
+        {
+            // Whether it worked shows at a later look.
+            let read = || read(Arc::clone(&self.inner));
+            let _detached = managed.board_read(Reason::Load, read);
+        }
+    }
+
     fn last_failure(&self) -> Option<AdminError> {
         self.inner.managed.as_ref()?.last_failure()
     }
@@ -249,7 +266,7 @@ fn read(inner: Arc<Inner>) -> impl Future<Output = Result<Reload, AdminError>> +
         if inner.cell.holds_other_than(before.as_ref()) {
             return Ok(Reload::Changed);
         }
-        let secret = managed.source().read().await?;
+        let secret = managed.read().await?;
         let was_overtaken = inner.cell.holds_other_than(before.as_ref());
         Ok(if was_overtaken || inner.cell.adopt(secret) {
             Reload::Changed

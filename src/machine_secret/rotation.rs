@@ -92,7 +92,7 @@ async fn run(inner: Arc<Inner>, ttl: Duration) -> Result<Rotation, AdminError> {
         return Err(AdminError::interrupted());
     };
     let known = inner.cell.current();
-    let read = managed.source().read().await?;
+    let read = managed.read().await?;
     let was_overtaken = inner.cell.holds_other_than(known.as_ref());
     let rotated_elsewhere = known.is_some_and(|known| !known.same(&read));
     if !was_overtaken {
@@ -106,7 +106,7 @@ async fn run(inner: Arc<Inner>, ttl: Duration) -> Result<Rotation, AdminError> {
     let mut new = managed.source().rotate(read, ttl).await?;
     if inner.cell.holds_other_than(adopted.as_ref()) {
         // This one stood still meanwhile: only Clerk can say which secret is the newest.
-        new = managed.source().read().await?;
+        new = managed.read().await?;
     }
     inner.cell.adopt(new);
     tracing::info!(machine = %managed.machine_id(), "rotated the machine secret");

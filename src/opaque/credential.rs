@@ -9,6 +9,7 @@ use crate::admin::{AdminError, AdminErrorKind};
 use crate::error::Reason;
 use crate::machine_secret::MachineSecret;
 use crate::secret::{InstanceSecret, MachineSecretKey, SecretKey};
+use crate::setting::{MACHINE_ID, MACHINE_SECRET_KEY, SECRET_KEY};
 use crate::token::TokenType;
 
 /// The secrets at hand.
@@ -64,6 +65,16 @@ impl<'a> Credential<'a> {
             Self::of(secret, deadline).await.ok()
         } else {
             None
+        }
+    }
+
+    /// Returns the setting that holds this secret.
+    pub(super) fn setting(&self) -> &'static str {
+        match self {
+            Self::Instance(..) => SECRET_KEY,
+            // Clerk gave us that secret for ours.
+            Self::Machine(secret, _) if secret.machine_id().is_some() => MACHINE_ID,
+            Self::Machine(..) => MACHINE_SECRET_KEY,
         }
     }
 

@@ -18,9 +18,11 @@ use crate::error::{AuthError, Reason};
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::machine_secret::MachineSecret;
 use crate::secret::InstanceSecret;
+use crate::setting::SECRET_KEY;
 use crate::token::TokenType;
 use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport, TransportError};
-use crate::upstream::{Lane, Pass, Trouble, Upstream};
+use crate::trouble::Trouble;
+use crate::upstream::{Lane, Pass, Upstream};
 
 /// What a verifier is made of.
 #[derive(Debug)]
@@ -84,6 +86,19 @@ impl OpaqueVerifier {
         outcome
     }
 
+    /// Asks Clerk whether it takes the machine secret, by a token that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not, or if that cannot be found out.
+    pub(crate) async fn check_machine_secret(self: Arc<Self>) -> Result<(), AuthError> {
+        let token = SecretString::from(format!("mt_{}", "0".repeat(32)));
+        match self.ask(TokenType::M2m, token, Why::Unknown).await {
+            Outcome::Good(_) | Outcome::Bad(_) => Ok(()),
+            Outcome::Unavailable(error) => Err(error),
+        }
+    }
+
     async fn answer(&self, question: &Question) -> Outcome<MachineAuth> {
         let chosen = self.secrets.choose(question.kind, question.deadline).await;
         let credential = match chosen {
@@ -104,11 +119,10 @@ impl OpaqueVerifier {
     }
 
     fn no_secret(&self, reason: Reason) -> Outcome<MachineAuth> {
-        let trouble = match reason {
-            Reason::Credentials => Trouble::Credentials,
-            _ => Trouble::Failing,
-        };
-        self.parts.upstream.note(trouble);
+        self.parts.upstream.note(match reason {
+            Reason::Credentials => (Trouble::Credentials, Some(SECRET_KEY)),
+            _ => (Trouble::Failing, None),
+        });
         Outcome::Unavailable(reason.into())
     }
 
@@ -125,7 +139,7 @@ impl OpaqueVerifier {
         let call = self.call(question, secret);
         let may_retry = || upstream.may_retry(question.lane);
         match self.parts.transport.send_while(&call, may_retry).await {
-            Ok(answer) => self.judge(question.kind, &answer, pass),
+            Ok(answer) => self.judge(question.kind, &answer, secret, pass),
             Err(error) => {
                 tracing::debug!(%error, "no answer");
                 Outcome::Unavailable(unanswered(&error, pass).into())
@@ -151,7 +165,13 @@ impl OpaqueVerifier {
         }
     }
 
-    fn judge(&self, kind: TokenType, answer: &Answer, pass: Pass<'_>) -> Outcome<MachineAuth> {
+    fn judge(
+        &self,
+        kind: TokenType,
+        answer: &Answer,
+        secret: &Credential<'_>,
+        pass: Pass<'_>,
+    ) -> Outcome<MachineAuth> {
         let says = Says::of(answer);
         tracing::debug!(status = answer.status.as_u16(), ?says, "answered");
         match says {
@@ -162,7 +182,7 @@ impl OpaqueVerifier {
             }
             Says::FewerCalls => Outcome::Unavailable(pass.throttled(answer.retry_after())),
             Says::BadSecret => {
-                pass.refused();
+                pass.refused(secret.setting());
                 Outcome::Unavailable(says.reason().into())
             }
             Says::Broken => {

@@ -11,9 +11,10 @@ use super::mint::{MintSettings, Minter};
 use super::source::M2mTokenSource;
 use crate::admin::AdminClient;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Access, BuildError, MACHINE_SECRET_KEY, Variable, from_env};
+use crate::config::{Access, BuildError, Variable, from_env};
 use crate::identity::TokenFormat;
 use crate::machine_secret::MachineSecret;
+use crate::setting::MACHINE_SECRET_KEY;
 
 /// Early enough for an outage of a fifth of the lifetime: 12 minutes of an hour.
 const REFRESH_AT: f64 = 0.8;

@@ -12,6 +12,7 @@ use crate::cache::{CacheKey, Memo, Named, Outcome, Told};
 use crate::clock;
 use crate::error::Reason;
 use crate::id::MachineId;
+use crate::setting::SECRET_KEY;
 use crate::tasks::Wait;
 use crate::upstream::{Lane, Pass, Upstream};
 
@@ -120,7 +121,7 @@ fn judge(error: &AdminError, pass: Pass<'_>) -> Outcome<Sender> {
             Outcome::Unavailable(pass.throttled(error.retry_after()))
         }
         (Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _) => {
-            pass.refused();
+            pass.refused(SECRET_KEY);
             Outcome::Unavailable(Reason::Credentials.into())
         }
         (Some(status), _) if status.is_server_error() => {

@@ -28,9 +28,9 @@ pub use self::breaker::BreakerState;
 use self::budget::Budget;
 pub(crate) use self::budget::BudgetConfig;
 use self::report::Reports;
-pub use self::report::{LastError, Trouble};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
+use crate::trouble::{Failure, Trouble};
 
 /// On whose behalf a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +133,8 @@ impl Upstream {
     }
 
     /// Notes that calls cannot be made at all, before one was tried.
-    pub(crate) fn note(&self, trouble: Trouble) {
-        self.reports.note(trouble, self.clock.unix_time());
+    pub(crate) fn note(&self, failure: Failure) {
+        self.reports.note(failure, self.clock.unix_time());
     }
 }
 
@@ -150,7 +150,7 @@ impl Pass<'_> {
         self.upstream
             .breaker
             .failed(self.upstream.clock.monotonic());
-        self.upstream.note(Trouble::Failing);
+        self.upstream.note((Trouble::Failing, None));
     }
 
     /// Clerk asks for fewer calls.
@@ -159,7 +159,7 @@ impl Pass<'_> {
         let pause = self.upstream.breaker.pause(now, delay);
         let until = now.saturating_add(pause);
         self.upstream.budget.throttled(self.since, now, until);
-        self.upstream.note(Trouble::RateLimited);
+        self.upstream.note((Trouble::RateLimited, None));
         AuthError::retry_after(Reason::RateLimited, pause)
     }
 
@@ -167,12 +167,12 @@ impl Pass<'_> {
     /// sender who finds a token with a strange answer must not be able to hold calls back.
     pub(crate) fn unreadable(self) {
         self.upstream.breaker.worked();
-        self.upstream.note(Trouble::Unreadable);
+        self.upstream.note((Trouble::Unreadable, None));
     }
 
-    /// Clerk refuses the secret of this service.
-    pub(crate) fn refused(self) {
+    /// Clerk refuses the secret of this service that this setting holds.
+    pub(crate) fn refused(self, setting: &'static str) {
         self.upstream.breaker.worked();
-        self.upstream.note(Trouble::Credentials);
+        self.upstream.note((Trouble::Credentials, Some(setting)));
     }
 }

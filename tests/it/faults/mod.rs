@@ -4,6 +4,7 @@ mod client;
 mod credentials;
 mod flights;
 mod gate;
+mod health;
 mod http2;
 mod key_changes;
 mod keys;

@@ -1,0 +1,8 @@
+//! The names by which settings are reported: the setting's, and its variable's.
+
+pub(crate) const SECRET_KEY: &str = "secret_key (CLERK_SECRET_KEY)";
+pub(crate) const MACHINE_SECRET_KEY: &str = "machine_secret_key (CLERK_MACHINE_SECRET_KEY)";
+pub(crate) const MACHINE_ID: &str = "machine_id (CLERK_MACHINE_ID)";
+pub(crate) const JWT_KEY: &str = "jwt_key (CLERK_JWT_KEY)";
+pub(crate) const PUBLISHABLE_KEY: &str = "publishable_key (CLERK_PUBLISHABLE_KEY)";
+pub(crate) const API_URL: &str = "api_url (CLERK_API_URL)";

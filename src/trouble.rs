@@ -1,0 +1,87 @@
+//! What can be wrong between this service and Clerk, and a record of it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trouble {
+    /// Clerk does not answer, or answers with errors of its own.
+    Failing,
+    /// Clerk answers with something that cannot be read.
+    Unreadable,
+    /// Clerk asks for fewer calls.
+    RateLimited,
+    /// Clerk refuses the secret of this service.
+    Credentials,
+}
+
+/// Something that went wrong, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LastError {
+    /// What it was.
+    pub trouble: Trouble,
+    /// The setting to look at, where one may be to blame, as in `secret_key (CLERK_SECRET_KEY)`.
+    pub setting: Option<&'static str>,
+    /// When it was, by the wall clock; serialised in milliseconds since the Unix epoch.
+    #[serde(serialize_with = "millis")]
+    pub at: SystemTime,
+}
+
+/// A failure as it is put on record: what it was, and the setting that may be to blame.
+pub(crate) type Failure = (Trouble, Option<&'static str>);
+
+/// What is wrong with one thing that is asked for, and what was wrong with it last.
+#[derive(Debug, Default)]
+pub(crate) struct Record(Mutex<Entries>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Entries {
+    now: Option<LastError>,
+    last: Option<LastError>,
+}
+
+impl Record {
+    /// Notes a failure; returns `true` if something else, or nothing, was wrong before.
+    pub(crate) fn failed(&self, (trouble, setting): Failure, wall: Duration) -> bool {
+        let at = UNIX_EPOCH.checked_add(wall).unwrap_or(UNIX_EPOCH);
+        let error = LastError {
+            trouble,
+            setting,
+            at,
+        };
+        let mut entries = self.lock();
+        entries.last = Some(error);
+        let before = entries.now.replace(error);
+        before.is_none_or(|before| (before.trouble, before.setting) != (trouble, setting))
+    }
+
+    /// Notes a success; returns what was wrong before.
+    pub(crate) fn worked(&self) -> Option<Trouble> {
+        self.lock().now.take().map(|error| error.trouble)
+    }
+
+    /// Returns what is wrong now.
+    pub(crate) fn now(&self) -> Option<LastError> {
+        self.lock().now
+    }
+
+    /// Returns what was wrong last, even if it no longer is.
+    pub(crate) fn last(&self) -> Option<LastError> {
+        self.lock().last
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn millis<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    serializer.serialize_u64(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
