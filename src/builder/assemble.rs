@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::announce::announce;
 use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
 use super::settings::Settings;
@@ -46,6 +47,7 @@ pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildEr
     let binding = identity.binding(accepted, settings.senders.clone())?;
     let grants = settings.grants.clone().checked()?;
     let shared = Shared::new(settings, identity)?;
+    announce(&shared.identity, accepted, &binding);
     Ok(Authenticator::new(shared.core(accepted, binding, grants)))
 }
 

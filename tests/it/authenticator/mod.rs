@@ -1,6 +1,7 @@
 //! The authenticator against the emulator, over real HTTP: what is let in, and by whom it is asked.
 
 mod accepted;
+mod announced;
 mod forgotten;
 mod headers;
 mod instance_secret;
