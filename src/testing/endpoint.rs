@@ -54,6 +54,20 @@ pub enum Endpoint {
     VerifyApiKey,
     /// `POST /oauth_applications/access_tokens/verify`.
     VerifyOAuthToken,
+    /// `GET /.well-known/oauth-authorization-server`, and OpenID Connect's path for the same.
+    OAuthMetadata,
+    /// `GET /oauth/authorize`, or `POST`.
+    OAuthAuthorize,
+    /// `POST /oauth/register`.
+    OAuthRegister,
+    /// `POST /oauth/token`.
+    OAuthToken,
+    /// `POST /oauth/token_info`.
+    OAuthTokenInfo,
+    /// `POST /oauth/token/revoke`.
+    OAuthRevoke,
+    /// `OPTIONS` on a path that scripts in browsers may call.
+    CorsPreflight,
     /// A path, or a method on a path, that Clerk does not have.
     Unknown,
 }
@@ -93,7 +107,37 @@ const ROUTES: &[(Endpoint, &str, &str)] = &[
     (Endpoint::DeleteApiKey, "DELETE", "api_keys/{}"),
     (Endpoint::GetApiKeySecret, "GET", "api_keys/{}/secret"),
     (Endpoint::RevokeApiKey, "POST", "api_keys/{}/revoke"),
+    (
+        Endpoint::OAuthMetadata,
+        "GET",
+        ".well-known/oauth-authorization-server",
+    ),
+    (
+        Endpoint::OAuthMetadata,
+        "GET",
+        ".well-known/openid-configuration",
+    ),
+    (Endpoint::OAuthAuthorize, "GET", "oauth/authorize"),
+    (Endpoint::OAuthAuthorize, "POST", "oauth/authorize"),
+    (Endpoint::OAuthRegister, "POST", "oauth/register"),
+    (Endpoint::OAuthToken, "POST", "oauth/token"),
+    (Endpoint::OAuthTokenInfo, "POST", "oauth/token_info"),
+    (Endpoint::OAuthRevoke, "POST", "oauth/token/revoke"),
 ];
+
+impl Endpoint {
+    /// Returns `true` if scripts of other origins may call it.
+    fn is_for_scripts(self) -> bool {
+        matches!(
+            self,
+            Self::OAuthMetadata
+                | Self::OAuthRegister
+                | Self::OAuthToken
+                | Self::OAuthTokenInfo
+                | Self::OAuthRevoke
+        )
+    }
+}
 
 /// What a method and a path ask for.
 #[derive(Debug)]
@@ -119,9 +163,14 @@ pub(super) fn route(method: &str, path: &str) -> Route {
             continue;
         };
         fixed |= !variable;
-        if verb == method {
+        let preflight = method == "OPTIONS" && endpoint.is_for_scripts();
+        if verb == method || preflight {
             return Route {
-                endpoint,
+                endpoint: if preflight {
+                    Endpoint::CorsPreflight
+                } else {
+                    endpoint
+                },
                 ids,
                 allow: Vec::new(),
             };

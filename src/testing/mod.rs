@@ -2,7 +2,9 @@
 //!
 //! [`ClerkEmulator`] speaks the wire format of Clerk's Backend API: machines and their scopes,
 //! machine secrets, M2M tokens, API keys, OAuth access tokens, key sets; over HTTP/1.1, or HTTP/2
-//! for a client that begins with it (RFC 9113 §3.3). Your service does not know the difference, needs no account and no network, and parallel tests share nothing.
+//! for a client that begins with it (RFC 9113 §3.3). It is an authorization server as well, for
+//! clients that sign in. Your service does not know the difference, needs no account and no
+//! network, and parallel tests share nothing.
 //!
 //! # A test in ten lines
 //!
@@ -37,6 +39,11 @@
 //!   [`oauth_token`](ClerkEmulator::oauth_token), [`oauth_jwt`](ClerkEmulator::oauth_jwt); and
 //!   [`sign_jwt`](ClerkEmulator::sign_jwt) or [`sign_raw`](ClerkEmulator::sign_raw) for any lie
 //!   with a genuine signature.
+//! - **Sign in**: the emulator is an authorization server (OAuth 2.1: discovery, registration,
+//!   authorization code with PKCE, refresh, introspection, revocation) whose user consents at
+//!   once: [`sign_in_as`](ClerkEmulator::sign_in_as),
+//!   [`oauth_client`](ClerkEmulator::oauth_client),
+//!   [`oauth_sessions`](ClerkEmulator::oauth_sessions).
 //! - **Change**: [`revoke`](ClerkEmulator::revoke), [`expire`](ClerkEmulator::expire),
 //!   [`grant`](ClerkEmulator::grant), [`rotate_keys`](ClerkEmulator::rotate_keys),
 //!   [`rotate_machine_secret`](ClerkEmulator::rotate_machine_secret).
@@ -97,7 +104,7 @@ pub use options::{
 };
 pub use record::{Credential, RecordedRequest, RecordedResponse};
 pub use seed::{
-    ApiKeyBuilder, EmulatedMachine, IssuedToken, JwtBuilder, M2mTokenBuilder, MachineBuilder,
-    OAuthTokenBuilder,
+    ApiKeyBuilder, EmulatedMachine, EmulatedOAuthClient, IssuedToken, JwtBuilder, M2mTokenBuilder,
+    MachineBuilder, OAuthClientBuilder, OAuthSession, OAuthTokenBuilder,
 };
 pub use state::keys::KeyRotation;

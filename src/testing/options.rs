@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::TokenFormat;
+
 /// How the emulator behaves where Clerk's documents are silent or contradict themselves.
 ///
 /// The default of each field is the likelier reading; the field's text says what is known. Flip
@@ -63,6 +65,21 @@ pub struct EmulatorOptions {
     pub delete_kills_tokens: bool,
     /// Whether JWKS answers carry an `ETag` and honour `If-None-Match`. Default: yes.
     pub jwks_etag: bool,
+    /// The format of the access tokens that the authorization server issues. In Clerk each
+    /// application has its own. A JWT cannot be revoked. Default: JWT.
+    pub oauth_token_format: TokenFormat,
+    /// The custom scopes of the instance. Where there are some, the authorization server grants
+    /// these and Clerk's own only; where there are none, it grants whatever is asked for. Default:
+    /// none.
+    pub oauth_custom_scopes: Vec<String>,
+    /// Whether access tokens name the `resource` that the client asked for as their audience.
+    /// Clerk does so for resources that are registered there as MCP servers. Default: yes.
+    pub oauth_audience: bool,
+    /// Whether the user consents. Otherwise clients get `access_denied`. Default: yes.
+    pub oauth_consent: bool,
+    /// Whether clients may register themselves (RFC 7591). In Clerk that is off until somebody
+    /// switches it on. Default: yes.
+    pub oauth_registration: bool,
     /// The rate limit of the instance; key-set calls are exempt. Whether calls with a machine
     /// secret share it is undocumented; here they do. Default: none.
     pub rate_limit: Option<RateLimit>,
@@ -93,10 +110,34 @@ impl Default for EmulatorOptions {
             oauth_times_in_seconds: true,
             delete_kills_tokens: true,
             jwks_etag: true,
+            oauth_token_format: TokenFormat::Jwt,
+            oauth_custom_scopes: Vec::new(),
+            oauth_audience: true,
+            oauth_consent: true,
+            oauth_registration: true,
             rate_limit: None,
             log_capacity: 10_000,
             serve_log: false,
         }
+    }
+}
+
+/// The scopes that every instance of Clerk knows.
+pub(super) const CLERK_SCOPES: [&str; 7] = [
+    "openid",
+    "profile",
+    "email",
+    "offline_access",
+    "public_metadata",
+    "private_metadata",
+    "user:org:read",
+];
+
+impl EmulatorOptions {
+    /// Returns `true` if the authorization server grants this scope.
+    pub(super) fn grants_scope(&self, scope: &str) -> bool {
+        let custom = &self.oauth_custom_scopes;
+        custom.is_empty() || CLERK_SCOPES.contains(&scope) || custom.iter().any(|own| own == scope)
     }
 }
 

@@ -155,6 +155,17 @@ impl Refusal {
         Self::new(422, "api_keys_not_enabled", "API keys not enabled", long)
     }
 
+    /// 422: OAuth clients may not register themselves.
+    pub(super) fn registration_disabled() -> Self {
+        let long = "Dynamic client registration is not enabled for this instance";
+        Self::new(
+            422,
+            "dynamic_client_registration_disabled",
+            "Dynamic client registration is disabled",
+            long,
+        )
+    }
+
     /// 429: the window is full.
     pub(super) fn rate_limited(retry_after: u64) -> Self {
         let long = "Too many requests, retry later";

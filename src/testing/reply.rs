@@ -32,6 +32,15 @@ impl Reply {
         Self::json(200, body)
     }
 
+    /// Text for a person; no browser takes it for anything else.
+    pub(super) fn text(status: u16, body: &str) -> Self {
+        let mut reply = Self::empty(status)
+            .with(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+            .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        reply.body = Bytes::copy_from_slice(body.as_bytes());
+        reply
+    }
+
     pub(super) fn empty(status: u16) -> Self {
         Self {
             status,

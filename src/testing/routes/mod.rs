@@ -8,6 +8,7 @@ mod jwks;
 mod m2m_tokens;
 mod m2m_verify;
 mod machines;
+mod oauth;
 mod oauth_tokens;
 mod query;
 
@@ -15,6 +16,7 @@ use http::header;
 
 pub(super) use auth::describe;
 pub(super) use export::asked_for as export;
+pub(super) use oauth::{DEFAULT_SCOPES, is_redirect_uri};
 
 use crate::testing::endpoint::Endpoint;
 use crate::testing::refusal::Refusal;
@@ -83,6 +85,13 @@ fn dispatch(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> 
         Endpoint::RevokeApiKey => api_keys::revoke(state, call, now),
         Endpoint::VerifyApiKey => api_keys::verify(state, call, now),
         Endpoint::VerifyOAuthToken => oauth_tokens::verify(state, call, now),
+        Endpoint::OAuthMetadata
+        | Endpoint::OAuthAuthorize
+        | Endpoint::OAuthRegister
+        | Endpoint::OAuthToken
+        | Endpoint::OAuthTokenInfo
+        | Endpoint::OAuthRevoke
+        | Endpoint::CorsPreflight => Ok(oauth::handle(state, call, now)),
         Endpoint::Any | Endpoint::Unknown if call.route.allow.is_empty() => {
             Err(Refusal::not_found("Path"))
         }

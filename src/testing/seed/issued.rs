@@ -39,8 +39,8 @@ impl fmt::Debug for IssuedToken {
 }
 
 impl ClerkEmulator {
-    /// Revokes an opaque token or an API key by its id; false if there is none. An M2M JWT cannot
-    /// be revoked, in Clerk as here.
+    /// Revokes an opaque token, an API key, or a session of the authorization server with all its
+    /// tokens, by its id; false if there is none. An M2M JWT cannot be revoked, in Clerk as here.
     pub fn revoke(&self, id: &str) -> bool {
         let now = self.shared.now();
         self.shared.state().revoke(id, now)

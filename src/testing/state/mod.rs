@@ -1,11 +1,13 @@
 //! What the emulator knows, free of HTTP: one value behind one lock.
 
+pub(super) mod authorization;
 pub(super) mod instance;
 pub(super) mod keys;
 pub(super) mod machines;
 pub(super) mod store;
 pub(super) mod tokens;
 
+use super::ids;
 use super::options::{EmulatorOptions, InactiveToken};
 use super::refusal::Refusal;
 use store::Entry;
@@ -19,6 +21,7 @@ pub(super) struct State {
     pub(super) m2m: tokens::M2mTokens,
     pub(super) api_keys: tokens::ApiKeys,
     pub(super) oauth: tokens::OAuthTokens,
+    pub(super) authorization: authorization::AuthorizationServer,
 }
 
 impl State {
@@ -35,6 +38,7 @@ impl State {
             m2m: tokens::M2mTokens::default(),
             api_keys: tokens::ApiKeys::default(),
             oauth: tokens::OAuthTokens::default(),
+            authorization: authorization::AuthorizationServer::new(ids::word_id("user")),
         }
     }
 
@@ -59,11 +63,25 @@ impl State {
         Ok(())
     }
 
-    /// Revokes a stored token or key; false if there is none of this id.
+    /// Ends a session of the authorization server and its access tokens; false if there is none of
+    /// this id.
+    pub(super) fn revoke_session(&mut self, id: &str, now: u64) -> bool {
+        let Some(session) = self.authorization.session_mut(id) else {
+            return false;
+        };
+        session.revoked = true;
+        for token in &session.token_ids {
+            self.oauth.store.revoke(token, None, now);
+        }
+        true
+    }
+
+    /// Revokes a stored token, key or session; false if there is none of this id.
     pub(super) fn revoke(&mut self, id: &str, now: u64) -> bool {
         self.m2m.store.revoke(id, None, now)
             || self.api_keys.store.revoke(id, None, now)
             || self.oauth.store.revoke(id, None, now)
+            || self.revoke_session(id, now)
     }
 
     /// Makes a stored token or key expire now; false if there is none of this id.

@@ -1,6 +1,6 @@
 //! The emulator over real HTTP: each operation, each documented error, each fault.
 //!
-//! Every test holds its traffic against Clerk's OpenAPI document when it ends.
+//! Every test of the Backend API holds its traffic against Clerk's OpenAPI document when it ends.
 
 mod api_keys;
 mod contract;
@@ -14,4 +14,7 @@ mod m2m_verify;
 mod machine_access;
 mod machines;
 mod oauth;
+mod oauth_attacks;
+mod oauth_client;
+mod oauth_server;
 mod options;
