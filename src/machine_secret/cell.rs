@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
 use super::watch::SecretWatch;
 use crate::secret::MachineSecretKey;
 
+/// How many secrets from before the one in use are known again as ours. Clerk takes each of them for
+/// up to eight hours; this many cover a rotation an hour.
+const FORMER: usize = 8;
+
 /// Holds the secret twice: the swap is what requests read, the channel only wakes watchers.
 pub(super) struct Cell {
     current: ArcSwapOption<MachineSecretKey>,
+    /// The newest last.
+    former: ArcSwap<Vec<Arc<MachineSecretKey>>>,
     changes: watch::Sender<Option<Arc<MachineSecretKey>>>,
 }
 
@@ -19,6 +25,7 @@ impl Cell {
         let secret = secret.map(Arc::new);
         Self {
             current: ArcSwapOption::new(secret.clone()),
+            former: ArcSwap::default(),
             changes: watch::Sender::new(secret),
         }
     }
@@ -27,9 +34,12 @@ impl Cell {
         self.current.load_full()
     }
 
+    /// Returns `true` if the token is the secret in use or one from before it, which Clerk may
+    /// still take.
     pub(super) fn is(&self, token: &[u8]) -> bool {
-        let current = self.current.load();
-        current.as_ref().is_some_and(|secret| secret.is(token))
+        let (current, former) = (self.current.load(), self.former.load());
+        let mut secrets = current.iter().chain(former.iter());
+        secrets.any(|secret| secret.is(token))
     }
 
     /// Returns `true` if the secret is another one than it was before.
@@ -46,9 +56,18 @@ impl Cell {
             return false;
         }
         let secret = Some(Arc::new(secret));
+        // Kept before it is replaced, so that it is ours at any moment.
+        self.former.rcu(|former| self.with_current(former));
         self.current.store(secret.clone());
         self.changes.send_replace(secret);
         true
+    }
+
+    fn with_current(&self, former: &[Arc<MachineSecretKey>]) -> Vec<Arc<MachineSecretKey>> {
+        let mut kept = former.to_vec();
+        kept.extend(self.current());
+        kept.drain(..kept.len().saturating_sub(FORMER));
+        kept
     }
 
     pub(super) fn watch(&self) -> SecretWatch {

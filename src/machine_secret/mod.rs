@@ -149,7 +149,7 @@ impl MachineSecret {
         self.inner.cell.current()
     }
 
-    /// Compares the secret in use with a token, in constant time.
+    /// Compares the secret in use, and those before it, with a token, in constant time.
     pub(crate) fn is(&self, token: &[u8]) -> bool {
         self.inner.cell.is(token)
     }

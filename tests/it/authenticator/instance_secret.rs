@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clerk_machine_auth::testing::{Credential, Endpoint, Fault};
+use clerk_machine_auth::testing::{Credential, Endpoint, Fault, RecordedRequest};
 use clerk_machine_auth::{
     AdminClient, Authenticator, AuthenticatorBuilder, InstanceSecret, MachineId, MachineSecret,
     SecretKey, TokenType,
@@ -122,6 +122,27 @@ async fn rule_8_an_instance_secret_that_is_replaced_too_early_costs_no_request()
     world.clerk.reset_log();
     everything_works(&world, &service).await;
     assert_eq!(refused(&world), 1);
+}
+
+#[tokio::test]
+async fn rule_8_each_way_to_clerk_tries_the_other_instance_secret() {
+    for way in ["an API key", "a JWT", "the admin client"] {
+        let world = World::new().await;
+        let (secret, _) = world.handle();
+        let service = world.with(&secret).build().unwrap();
+        let token = world.jwt(&world.caller);
+        let replaced = secret.replace(key("sk_test_that_is_not_yet_valid"));
+        replaced.unwrap();
+        match way {
+            "an API key" => assert_eq!(reason(&service, &world.key()).await, "ok"),
+            "a JWT" => assert_eq!(reason(&service, &token).await, "ok"),
+            _ => drop(service.admin().unwrap().jwks().get().await.unwrap()),
+        }
+        let calls = world.clerk.requests();
+        let refused = |call: &&RecordedRequest| call.credential == Credential::Unknown;
+        assert_eq!(calls.iter().filter(refused).count(), 1, "{way}");
+        assert_eq!(calls[0].endpoint, calls[1].endpoint, "{way}");
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,25 @@ async fn rule_5_our_own_secrets_are_refused_without_a_call() {
     assert_eq!(world.calls(Endpoint::Any), 0);
 }
 
+/// It is good at Clerk for a while yet.
+#[tokio::test]
+async fn rule_5_machine_secrets_from_before_a_rotation_are_refused_without_a_call() {
+    let world = World::new().await;
+    let admin = world.builder().build().unwrap().admin().unwrap().clone();
+    let secret = MachineSecret::managed(admin, MachineId::new(world.me.id()).unwrap());
+    let builder = world.builder().machine_secret(secret.clone());
+    let auth = builder.build().unwrap();
+    let mut own = vec![secret.load().await.unwrap()];
+    for _ in 0..3 {
+        secret.rotate(Duration::from_secs(3_600)).await.unwrap();
+        own.push(secret.current().unwrap());
+    }
+    for own in own {
+        assert_eq!(reason(&auth, own.expose_secret()).await, "own_secret");
+    }
+    assert_eq!(world.calls(Endpoint::VerifyApiKey), 0);
+}
+
 #[tokio::test]
 async fn rule_5_another_machines_secret_is_no_api_key() {
     let world = World::new().await;
