@@ -10,7 +10,7 @@ use crate::admin::AdminClient;
 use crate::cache::{KeyHasher, Marks, Memo, Told};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
-use crate::identity::{AuthenticatorId, MachineAuth, ScopeGrants, UnixMillis};
+use crate::identity::{AuthenticatorId, MachineAuth, ScopeGrants, TokenFormat, UnixMillis};
 use crate::jwt::JwtPolicy;
 use crate::keys::KeyStore;
 use crate::machine_secret::MachineSecret;
@@ -19,7 +19,7 @@ use crate::receiver::Receiver;
 use crate::revocation::Revocations;
 use crate::secret::InstanceSecret;
 use crate::tasks::{Tasks, Wait};
-use crate::token::{Format, RawToken, TokenTypes, classify};
+use crate::token::{Format, RawToken, TokenType, TokenTypes, classify};
 use crate::upstream::Upstream;
 
 /// Everything that is shared by the clones of an authenticator.
@@ -48,11 +48,35 @@ pub(crate) struct Core {
     pub(crate) tasks: Tasks,
 }
 
-/// The types that can be verified, by how they are written.
+/// Accepted types, by the format of the token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
     pub(crate) jwt: TokenTypes,
     pub(crate) opaque: TokenTypes,
+}
+
+impl Accepted {
+    /// These types in every format.
+    pub(crate) const fn in_every_format(types: TokenTypes) -> Self {
+        Self {
+            jwt: types,
+            opaque: types,
+        }
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self {
+            jwt: self.jwt.and(other.jwt),
+            opaque: self.opaque.and(other.opaque),
+        }
+    }
+
+    pub(super) const fn contains(self, format: TokenFormat, token_type: TokenType) -> bool {
+        match format {
+            TokenFormat::Jwt => self.jwt.contains(token_type),
+            TokenFormat::Opaque => self.opaque.contains(token_type),
+        }
+    }
 }
 
 /// The secrets of this service, which are never accepted as tokens.
@@ -78,8 +102,9 @@ impl Core {
     pub(crate) fn authenticate(
         self: &Arc<Self>,
         token: RawToken<'_>,
-        accept: TokenTypes,
+        accept: Accepted,
     ) -> Told<MachineAuth> {
+        let accept = accept.and(self.accepted);
         let glance = self.glance(token);
         if let Some(told) = self.recall(&glance, accept) {
             return told;
@@ -89,10 +114,10 @@ impl Core {
         };
         match classify(token) {
             None => reject(Reason::UnknownClass),
-            Some(Format::Jwt) => self.jwt(token, &glance, accept.and(self.accepted.jwt)),
+            Some(Format::Jwt) => self.jwt(token, &glance, accept.jwt),
             Some(Format::Opaque(_)) if self.own.hold(token.as_bytes()) => reject(Reason::OwnSecret),
             Some(Format::Opaque(kind)) => {
-                if accept.and(self.accepted.opaque).contains(kind) {
+                if accept.opaque.contains(kind) {
                     self.opaque(kind, token, &glance)
                 } else {
                     reject(Reason::TypeNotAccepted)

@@ -117,7 +117,9 @@ impl Authenticator {
         let (token, _) = found
             .map_err(|_| Reason::Malformed)?
             .ok_or(Reason::NoToken)?;
-        self.decide(token, TokenTypes::all()).into_result().await
+        self.decide(token, Accepted::in_every_format(TokenTypes::all()))
+            .into_result()
+            .await
     }
 
     /// Verifies a token.
@@ -131,10 +133,12 @@ impl Authenticator {
     pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
         let token = RawToken::new(token.as_bytes(), self.core.max_token_len)
             .map_err(|_| Reason::Malformed)?;
-        self.decide(token, TokenTypes::all()).into_result().await
+        self.decide(token, Accepted::in_every_format(TokenTypes::all()))
+            .into_result()
+            .await
     }
 
-    pub(crate) fn decide(&self, token: RawToken<'_>, accept: TokenTypes) -> Told<MachineAuth> {
+    pub(crate) fn decide(&self, token: RawToken<'_>, accept: Accepted) -> Told<MachineAuth> {
         self.core.authenticate(token, accept)
     }
 

@@ -1,10 +1,10 @@
 //! What a layer asks about an identity that a layer outside of it let in.
 
-use super::Authenticator;
+use super::{Accepted, Authenticator};
 use crate::cache::CacheKey;
 use crate::error::Reason;
 use crate::identity::{AuthenticatorId, MachineAuth, TokenFormat, UnixMillis};
-use crate::token::{RawToken, TokenTypes};
+use crate::token::RawToken;
 
 impl Authenticator {
     pub(crate) fn id(&self) -> AuthenticatorId {
@@ -17,9 +17,9 @@ impl Authenticator {
     }
 
     /// Checks again, without any call, what may have changed since this authenticator let an
-    /// identity in, and the types that are accepted here.
-    pub(crate) fn check_again(&self, auth: &MachineAuth, accept: TokenTypes) -> Result<(), Reason> {
-        if !accept.contains(auth.token_type()) {
+    /// identity in, and the types and formats that are accepted here.
+    pub(crate) fn check_again(&self, auth: &MachineAuth, accept: Accepted) -> Result<(), Reason> {
+        if !accept.contains(auth.format(), auth.token_type()) {
             return Err(Reason::TypeNotAccepted);
         }
         match auth.format() {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::Core;
+use super::core::{Accepted, Core};
 use super::opaque::domain;
 use crate::cache::{CacheKey, Domain, Told};
 use crate::identity::MachineAuth;
-use crate::token::{RawToken, TokenType, TokenTypes};
+use crate::token::{RawToken, TokenType};
 
 /// What is made of every token, remembered or not, before anything is known of it.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ impl Core {
     pub(super) fn recall(
         self: &Arc<Self>,
         glance: &Glance,
-        accept: TokenTypes,
+        accept: Accepted,
     ) -> Option<Told<MachineAuth>> {
         match glance.kind {
             Some(kind) => self.recall_opaque(kind, glance, accept),
@@ -53,9 +53,9 @@ impl Core {
         &self,
         kind: TokenType,
         glance: &Glance,
-        accept: TokenTypes,
+        accept: Accepted,
     ) -> Option<Told<MachineAuth>> {
-        if !accept.and(self.accepted.opaque).contains(kind) {
+        if !accept.opaque.contains(kind) {
             return None;
         }
         let auth = self.opaques.recall(&glance.name, glance.now)?;
@@ -65,14 +65,13 @@ impl Core {
     fn recall_jwt(
         self: &Arc<Self>,
         glance: &Glance,
-        accept: TokenTypes,
+        accept: Accepted,
     ) -> Option<Told<MachineAuth>> {
         let generation = self.keys.as_ref()?.generation(glance.now, &self.tasks)?;
         let verdict = self.jwts.recall(&glance.name, glance.now)?;
         if verdict.generation != generation {
             return None;
         }
-        let accept = accept.and(self.accepted.jwt);
-        Some(self.admit_jwt(verdict, accept, glance.now, None))
+        Some(self.admit_jwt(verdict, accept.jwt, glance.now, None))
     }
 }

@@ -12,7 +12,7 @@ use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
 use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
 use crate::config::BuildError;
 use crate::identity::{AuthenticatorId, ScopeGrants};
-use crate::jwt::{Audience, JwtPolicy};
+use crate::jwt::{Audience, Clients, JwtPolicy};
 use crate::keys::{KeySource, KeyStore};
 use crate::opaque::{OpaqueParts, OpaquePolicy, OpaqueVerifier};
 use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
@@ -184,6 +184,7 @@ impl Shared {
         JwtPolicy {
             issuer: self.identity.issuer.clone(),
             audience: Audience::new(&self.settings.audience),
+            clients: Clients::new(self.settings.clients.as_deref()),
             skew: self.settings.skew,
             require_cat: self.settings.require_cat,
         }
@@ -200,6 +201,7 @@ impl Shared {
             policy: OpaquePolicy {
                 api_key_subjects: subjects.map(|prefix| prefix.as_str().into()).collect(),
                 audience: Audience::new(&self.settings.audience),
+                clients: Clients::new(self.settings.clients.as_deref()),
             },
             timeout: self.settings.timeout,
             clock: Arc::clone(&self.settings.clock),

@@ -55,12 +55,14 @@ fn times(settings: &Settings) -> [Rule; 12] {
 }
 
 #[rustfmt::skip]
-fn numbers(settings: &Settings) -> [Rule; 8] {
+fn numbers(settings: &Settings) -> [Rule; 9] {
     const AT_MOST_64_KIB: &str = "at most 65536 bytes";
+    const CLIENTS: &str = "a list of one or more client ids, of visible ASCII without spaces";
     const SUBJECTS: &str = "one or more of `user_`, `org_`, `mch_`, `scim_`";
     let budget = settings.call_budget();
     let is_small = settings.cache_bytes.is_some_and(|bytes| bytes < MIB);
     let has_no_name = settings.audience.iter().any(String::is_empty);
+    let are_clients = settings.clients.as_deref().is_none_or(are_clients);
     let are_subjects = are_subjects(&settings.api_key_subjects);
     [
         ("cache_bytes",              is_small,                       "at least 1 048 576 (1 MiB)"),
@@ -71,7 +73,13 @@ fn numbers(settings: &Settings) -> [Rule; 8] {
         ("calls_in_flight",          settings.in_flight == 0,        "at least 1"),
         ("api_key_subjects",         !are_subjects,                  SUBJECTS),
         ("audience",                 has_no_name,                    "a name"),
+        ("allow_clients",            !are_clients,                   CLIENTS),
     ]
+}
+
+fn are_clients(ids: &[String]) -> bool {
+    let is_client = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+    !ids.is_empty() && ids.iter().all(is_client)
 }
 
 fn are_subjects(prefixes: &[String]) -> bool {

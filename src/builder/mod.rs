@@ -175,6 +175,20 @@ impl AuthenticatorBuilder {
         self
     }
 
+    /// Accepts OAuth tokens of these applications (client ids) only, JWT or opaque.
+    ///
+    /// Without it every OAuth application of the instance may call, those too that its users have
+    /// signed up for dynamically. Narrower than [`audience`](Self::audience), and works for tokens
+    /// that name none.
+    ///
+    /// # Security
+    ///
+    /// A token of another client, or of none, is rejected as any bad token is.
+    pub fn allow_clients<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
+        self.settings.clients = Some(ids.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Accepts these types only; by default all that the other settings can verify.
     pub fn accept(mut self, types: impl IntoIterator<Item = TokenType>) -> Self {
         self.settings.accept = Some(TokenTypes::from_iter(types));

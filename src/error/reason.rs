@@ -34,6 +34,8 @@ pub(crate) enum Reason {
     WrongIssuer,
     /// The token is meant for another audience.
     WrongAudience,
+    /// The token was issued to an OAuth application that may not call.
+    WrongClient,
     /// Clerk does not know the token, or has revoked it.
     UnknownToken,
     /// The token may not reach this machine.
@@ -66,6 +68,8 @@ pub(crate) enum Reason {
     ForeignLayer,
     /// A route asks for a scope that cannot be one.
     BadScopeList,
+    /// A layer accepts no type of token.
+    NothingAccepted,
 }
 
 impl Reason {
@@ -84,6 +88,7 @@ impl Reason {
             | Self::NotYetValid
             | Self::WrongIssuer
             | Self::WrongAudience
+            | Self::WrongClient
             | Self::UnknownToken
             | Self::WrongReceiver
             | Self::Revoked => AuthErrorKind::InvalidToken,
@@ -99,7 +104,8 @@ impl Reason {
             | Self::NoTimers
             | Self::NoLayer
             | Self::ForeignLayer
-            | Self::BadScopeList => AuthErrorKind::Internal,
+            | Self::BadScopeList
+            | Self::NothingAccepted => AuthErrorKind::Internal,
         }
     }
 
@@ -119,6 +125,7 @@ impl Reason {
             Self::NotYetValid => "not_yet_valid",
             Self::WrongIssuer => "wrong_issuer",
             Self::WrongAudience => "wrong_audience",
+            Self::WrongClient => "wrong_client",
             Self::UnknownToken => "unknown_token",
             Self::WrongReceiver => "wrong_receiver",
             Self::Revoked => "revoked",
@@ -135,6 +142,7 @@ impl Reason {
             Self::NoLayer => "no_layer",
             Self::ForeignLayer => "foreign_layer",
             Self::BadScopeList => "bad_scope_list",
+            Self::NothingAccepted => "nothing_accepted",
         }
     }
 
@@ -158,6 +166,9 @@ impl Reason {
             Self::BadScopeList => {
                 "a required scope cannot be one (RFC 6749 §3.3): correct the list of \
                  `require_scopes` or `RequireScopes`"
+            }
+            Self::NothingAccepted => {
+                "the layer accepts no type of token: name at least one in `accept`"
             }
             _ => return None,
         })

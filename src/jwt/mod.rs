@@ -1,10 +1,11 @@
 //! Verifies JWTs locally: RS256 and nothing else, signature before claims.
 //!
-//! Order within this folder: `checked`, `values`, `audience` ← `header`, `claims` ← `unverified` ← `verifier`.
+//! Order within this folder: `checked`, `values`, `audience`, `clients` ← `header`, `claims` ← `unverified` ← `verifier`.
 
 mod audience;
 mod checked;
 mod claims;
+mod clients;
 mod header;
 mod unverified;
 mod values;
@@ -14,5 +15,6 @@ mod verifier;
 
 pub(crate) use self::audience::Audience;
 pub(crate) use self::checked::Checked;
+pub(crate) use self::clients::Clients;
 pub(crate) use self::unverified::UnverifiedJwt;
 pub(crate) use self::verifier::JwtPolicy;

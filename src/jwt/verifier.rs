@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::audience::Audience;
 use super::claims::Claims;
+use super::clients::Clients;
 use super::header::Category;
 use super::unverified::UnverifiedJwt;
 use crate::error::Reason;
@@ -19,6 +20,7 @@ use crate::token::TokenType;
 pub(crate) struct JwtPolicy {
     pub(crate) issuer: Option<Box<str>>,
     pub(crate) audience: Audience,
+    pub(crate) clients: Clients,
     pub(crate) skew: Duration,
     /// Refuses M2M tokens without a class mark, as Clerk minted them before 2026-05-27.
     pub(crate) require_cat: bool,
@@ -67,6 +69,7 @@ impl Signed {
         match self.class {
             TokenType::OAuth => {
                 policy.audience.check(self.claims.audience.as_deref())?;
+                policy.clients.check(self.claims.client_id.as_deref())?;
                 Ok(oauth(self.claims))
             }
             _ => Ok(m2m(self.claims)),

@@ -73,6 +73,7 @@ impl ClerkMachineAuth {
                 source: authenticator.token_source(None),
                 authenticator,
                 accept: TokenTypes::all(),
+                revocable_only: false,
                 scopes: None,
                 optional: false,
                 forward_token: false,
@@ -94,9 +95,31 @@ impl<R> ClerkMachineAuth<R> {
 
     /// Accepts these types of token only, of those that the authenticator accepts.
     ///
-    /// A token of another type is rejected before anybody is asked about it.
+    /// A token of another type is rejected before anybody is asked about it. An empty list is a
+    /// mistake: every request is answered with 500, and the log says why.
     pub fn accept(mut self, types: impl IntoIterator<Item = TokenType>) -> Self {
         self.config.accept = TokenTypes::from_iter(types);
+        self
+    }
+
+    /// Accepts only tokens that Clerk can revoke: opaque ones.
+    ///
+    /// A JWT is valid until it expires, whatever Clerk does meanwhile. Where that is too long, such
+    /// as for a route that deletes, let callers present an opaque token: its revocation is seen
+    /// within the fresh time of a verdict. A JWT is rejected as a type that is not accepted, before
+    /// any signature work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use clerk_machine_auth::{Authenticator, ClerkMachineAuth};
+    /// # fn layers(clerk: Authenticator) {
+    /// let everywhere = ClerkMachineAuth::new(clerk.clone());
+    /// let deletions = ClerkMachineAuth::new(clerk).revocable_only();
+    /// # }
+    /// ```
+    pub const fn revocable_only(mut self) -> Self {
+        self.config.revocable_only = true;
         self
     }
 
@@ -158,6 +181,7 @@ impl<R> ClerkMachineAuth<R> {
                 source,
                 accept,
                 scopes,
+                revocable_only: self.config.revocable_only,
                 optional: self.config.optional,
                 forward_token: self.config.forward_token,
                 allow_cors_preflight: self.config.allow_cors_preflight,

@@ -2,7 +2,6 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 
-use crate::challenge::challenge;
 use crate::error::{AuthError, Reason};
 
 /// Makes the response to a request that is not let in.
@@ -65,7 +64,7 @@ fn complete<B>(response: &mut Response<B>, error: &AuthError) {
     if !is_own_status {
         return;
     }
-    if let Some(challenge) = challenge(error) {
+    if let Some(challenge) = error.challenge() {
         headers.entry(header::WWW_AUTHENTICATE).or_insert(challenge);
     }
     if error.status() == StatusCode::SERVICE_UNAVAILABLE {

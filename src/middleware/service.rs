@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::future::{Decided, ResponseFuture, Waiting};
 use super::outer::{Forwarded, Outer, admit, take_outer};
 use super::rejection::{ResponseForAuthError, misplaced, reject};
-use crate::authenticator::Authenticator;
+use crate::authenticator::{Accepted, Authenticator};
 use crate::cache::Told;
 use crate::error::{AuthError, Reason};
 use crate::identity::{Anonymous, MachineAuth};
@@ -23,11 +23,26 @@ pub(super) struct Config<R> {
     pub(super) authenticator: Authenticator,
     pub(super) source: TokenSource,
     pub(super) accept: TokenTypes,
+    pub(super) revocable_only: bool,
     pub(super) scopes: Option<Result<ScopePolicy, ScopeListError>>,
     pub(super) optional: bool,
     pub(super) forward_token: bool,
     pub(super) allow_cors_preflight: bool,
     pub(super) rejection: R,
+}
+
+impl<R> Config<R> {
+    /// The accepted types by format: nobody can revoke a JWT.
+    fn accepted(&self) -> Accepted {
+        let accepted = Accepted::in_every_format(self.accept);
+        if self.revocable_only {
+            return Accepted {
+                jwt: TokenTypes::NONE,
+                ..accepted
+            };
+        }
+        accepted
+    }
 }
 
 /// The decision of a layer, shared by its services.
@@ -62,6 +77,10 @@ enum Verdict {
 impl<R> Gate<R> {
     /// Looks at a request, and takes its token off unless it is to be forwarded.
     fn look<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+        if self.0.accept.is_empty() {
+            let (method, uri) = (request.method(), request.uri());
+            return Err(misplaced(method, uri, Reason::NothingAccepted));
+        }
         let ours = self.0.authenticator.id();
         match take_outer(request.extensions_mut(), ours) {
             Outer::Nothing => self.look_at_token(request),
@@ -92,7 +111,7 @@ impl<R> Gate<R> {
             }
             self.take_off(request, &field, forwarded);
         }
-        Ok(config.authenticator.check_again(auth, config.accept)?)
+        Ok(config.authenticator.check_again(auth, config.accepted())?)
     }
 
     fn look_at_token<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
@@ -108,7 +127,7 @@ impl<R> Gate<R> {
                 Err(Reason::NoToken.into())
             };
         };
-        let told = config.authenticator.decide(token, config.accept);
+        let told = config.authenticator.decide(token, config.accepted());
         let name = || Forwarded(config.authenticator.token_name(token));
         let forwarded = config.forward_token.then(name);
         self.take_off(request, &field, forwarded);

@@ -3,7 +3,7 @@
 use super::fields::{Fields, Read, millis};
 use crate::error::Reason;
 use crate::identity::{ApiKey, Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis};
-use crate::jwt::Audience;
+use crate::jwt::{Audience, Clients};
 use crate::token::TokenType;
 
 /// What an answer has to satisfy beyond being good.
@@ -12,6 +12,7 @@ pub(crate) struct OpaquePolicy {
     /// The classes of subject that an API key may speak for, as prefixes.
     pub(crate) api_key_subjects: Vec<Box<str>>,
     pub(crate) audience: Audience,
+    pub(crate) clients: Clients,
 }
 
 impl OpaquePolicy {
@@ -51,6 +52,7 @@ impl OpaquePolicy {
         }
         self.audience.check(fields.texts("aud")?.as_deref())?;
         let client = fields.optional_text("client_id")?;
+        self.clients.check(client.as_deref())?;
         let org = fields.optional_text("org_id")?;
         Ok(MachineAuth::OAuth(OAuthToken::new(facts, client, org)))
     }
@@ -107,6 +109,7 @@ mod tests {
         OpaquePolicy {
             api_key_subjects: vec!["user_".into(), "org_".into()],
             audience: Audience::default(),
+            clients: Clients::default(),
         }
     }
 

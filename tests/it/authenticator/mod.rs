@@ -2,6 +2,7 @@
 
 mod accepted;
 mod announced;
+mod clients;
 mod forgotten;
 mod headers;
 mod instance_secret;

@@ -68,6 +68,12 @@ fn a_mistake_names_its_setting() {
         ("allow_senders", sound().allow_senders(none)),
         ("allow_senders", sound().allow_senders(["user_a"])),
         ("audience", sound().audience("")),
+        ("allow_clients", sound().allow_clients(none)),
+        ("allow_clients", sound().allow_clients(["client_a", ""])),
+        (
+            "allow_clients",
+            sound().allow_clients(["client_a client_b"]),
+        ),
         ("stale_if_error", sound().stale_if_error(minute * 6)),
         ("jwt_verdict_for", sound().jwt_verdict_for(minute * 6)),
         ("clock_skew", sound().clock_skew(minute * 2)),

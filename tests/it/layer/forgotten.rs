@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::get;
 use clerk_machine_auth::{MachineAuth, RequireScopes};
 
-use crate::layer::world::{World, call, request, status};
+use crate::layer::world::{World, bearer, call, request, status};
 use crate::support::log;
 
 fn app() -> Router {
@@ -61,4 +61,17 @@ async fn rule_16_an_error_of_the_service_says_what_to_mend() {
     });
     let said = asked.join().unwrap();
     assert!(said.contains("no Tokio runtime"), "{said}");
+}
+
+#[tokio::test]
+async fn a_layer_that_accepts_no_type_is_a_mistake_of_the_service() {
+    let world = World::new().await;
+    for layer in [
+        world.layer().accept([]),
+        world.layer().accept([]).optional(),
+    ] {
+        let app = world.app(layer);
+        assert_eq!(status(&app, bearer(&world.opaque())).await, 500);
+    }
+    assert_eq!(world.entries(), 0);
 }

@@ -6,5 +6,6 @@ mod forgotten;
 mod nested;
 mod options;
 mod readiness;
+mod revocable;
 mod scopes;
 mod world;

@@ -1,0 +1,23 @@
+//! Which OAuth applications may call.
+
+use crate::error::Reason;
+
+/// The OAuth clients whose tokens are accepted; by default all of the instance.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clients(Option<Box<[Box<str>]>>);
+
+impl Clients {
+    pub(crate) fn new(allowed: Option<&[String]>) -> Self {
+        Self(allowed.map(|ids| ids.iter().map(|id| id.as_str().into()).collect()))
+    }
+
+    /// Where clients are listed, a token that names none was issued to none of them.
+    pub(crate) fn check(&self, client: Option<&str>) -> Result<(), Reason> {
+        match &self.0 {
+            Some(allowed) if !allowed.iter().any(|id| client == Some(&**id)) => {
+                Err(Reason::WrongClient)
+            }
+            _ => Ok(()),
+        }
+    }
+}
