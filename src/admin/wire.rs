@@ -5,12 +5,6 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use super::token_secret::TokenSecret;
 use crate::secret::MachineSecretKey;
 
-/// The largest number that is taken for seconds: as milliseconds it would lie in March 1973.
-const LARGEST_SECONDS: f64 = 1e11;
-
-/// The latest time that JavaScript can write, in the year 275760; nobody means a later one.
-const LATEST_MILLIS: f64 = 8.64e15;
-
 /// The answer to a deletion: it says nothing that the status did not.
 #[derive(Deserialize)]
 pub(super) struct Gone {}
@@ -91,9 +85,11 @@ pub(super) mod seconds {
 /// OAuth access tokens come with seconds where the document does not say so, and with
 /// milliseconds elsewhere. Every time is read this way, since no token is that old.
 pub(super) mod time {
-    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::identity::UnixMillis;
 
     pub(in crate::admin) fn deserialize<'de, D>(
         deserializer: D,
@@ -105,17 +101,7 @@ pub(super) mod time {
     }
 
     pub(super) fn read(number: f64) -> Option<SystemTime> {
-        let millis = if number < super::LARGEST_SECONDS {
-            number * 1000.0
-        } else {
-            number
-        };
-        if !(0.0..=super::LATEST_MILLIS).contains(&millis) {
-            return None;
-        }
-        // Whole milliseconds: a float has no exact tenth, and Clerk has no finer unit.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        UNIX_EPOCH.checked_add(Duration::from_millis(millis.round() as u64))
+        UnixMillis::from_clerk(number).map(UnixMillis::to_system_time)
     }
 
     #[allow(clippy::ref_option)]

@@ -186,6 +186,7 @@ impl Shared {
             audience: Audience::new(&self.settings.audience),
             clients: Clients::new(self.settings.clients.as_deref()),
             skew: self.settings.skew,
+            max_lifetime: self.settings.max_jwt_lifetime,
             require_cat: self.settings.require_cat,
         }
     }

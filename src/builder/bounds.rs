@@ -33,7 +33,7 @@ pub(super) fn check_bounds(settings: &Settings) -> Result<(), BuildError> {
 }
 
 #[rustfmt::skip]
-fn times(settings: &Settings) -> [Rule; 12] {
+fn times(settings: &Settings) -> [Rule; 13] {
     const TIMEOUT: &str = "more than zero and at most 60 s";
     const AT_MOST_A_DAY: &str = "at most a day (86 400 s)";
     let (opaque, keys) = (&settings.opaque, &settings.keys);
@@ -50,6 +50,7 @@ fn times(settings: &Settings) -> [Rule; 12] {
         ("keys_refresh_ahead", keys.refresh_ahead >= keys.fresh,         "less than keys_fresh_for"),
         ("keys_cooldown",      keys.cooldown.is_zero(),                  "more than zero"),
         ("keys_cooldown",      keys.cooldown > DAY,                      AT_MOST_A_DAY),
+        ("max_jwt_lifetime",   settings.max_jwt_lifetime.is_some_and(|time| time.is_zero()), "more than zero"),
         ("keys_max_stale",     keys.max_stale > DAY,                     AT_MOST_A_DAY),
     ]
 }

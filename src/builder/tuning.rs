@@ -157,6 +157,16 @@ impl AuthenticatorBuilder {
         self
     }
 
+    /// Rejects JWTs that live longer than this, measured from `iat` to `exp`, and those without
+    /// `iat`; no limit by default, more than zero.
+    ///
+    /// Clerk cannot revoke a JWT and lets whoever mints it choose its lifetime (up to ten years). A
+    /// limit here bounds for how long a leaked one is of use, whatever its sender chose.
+    pub const fn max_jwt_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.max_jwt_lifetime = Some(lifetime);
+        self
+    }
+
     /// Refuses M2M JWTs without Clerk's class mark (`cat`), as it minted them before 2026-05-27.
     pub const fn require_cat(mut self, require: bool) -> Self {
         self.settings.require_cat = require;

@@ -34,6 +34,8 @@ pub(crate) enum Reason {
     WrongIssuer,
     /// The token is meant for another audience.
     WrongAudience,
+    /// The token lives longer than this service allows, or does not say since when.
+    LifetimeTooLong,
     /// The token was issued to an OAuth application that may not call.
     WrongClient,
     /// Clerk does not know the token, or has revoked it.
@@ -89,6 +91,7 @@ impl Reason {
             | Self::WrongIssuer
             | Self::WrongAudience
             | Self::WrongClient
+            | Self::LifetimeTooLong
             | Self::UnknownToken
             | Self::WrongReceiver
             | Self::Revoked => AuthErrorKind::InvalidToken,
@@ -126,6 +129,7 @@ impl Reason {
             Self::WrongIssuer => "wrong_issuer",
             Self::WrongAudience => "wrong_audience",
             Self::WrongClient => "wrong_client",
+            Self::LifetimeTooLong => "lifetime_too_long",
             Self::UnknownToken => "unknown_token",
             Self::WrongReceiver => "wrong_receiver",
             Self::Revoked => "revoked",

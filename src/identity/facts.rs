@@ -28,6 +28,27 @@ impl UnixMillis {
         Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// Reads a time of Clerk's: milliseconds since the Unix epoch, or seconds where the number is
+    /// too small for that; integers and floats alike.
+    ///
+    /// OAuth access tokens come with seconds where Clerk's document says milliseconds. As
+    /// milliseconds 10¹¹ was March 1973, and no token is that old; as seconds it is the year 5138.
+    pub(crate) fn from_clerk(number: f64) -> Option<Self> {
+        const LARGEST_SECONDS: f64 = 1e11;
+        // The latest time that JavaScript can write, in the year 275760.
+        const LATEST_MILLIS: f64 = 8.64e15;
+        let millis = if number < LARGEST_SECONDS {
+            number * 1000.0
+        } else {
+            number
+        };
+        // Whole milliseconds: a float has no exact tenth, and Clerk has no finer unit.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        (0.0..=LATEST_MILLIS)
+            .contains(&millis)
+            .then(|| Self(millis.round() as u64))
+    }
+
     pub(crate) fn to_system_time(self) -> SystemTime {
         UNIX_EPOCH
             .checked_add(Duration::from_millis(self.0))

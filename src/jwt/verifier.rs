@@ -22,6 +22,8 @@ pub(crate) struct JwtPolicy {
     pub(crate) audience: Audience,
     pub(crate) clients: Clients,
     pub(crate) skew: Duration,
+    /// The longest `exp - iat`, if there is one.
+    pub(crate) max_lifetime: Option<Duration>,
     /// Refuses M2M tokens without a class mark, as Clerk minted them before 2026-05-27.
     pub(crate) require_cat: bool,
 }
@@ -34,18 +36,25 @@ pub(crate) struct Signed {
 }
 
 impl UnverifiedJwt<'_> {
-    /// Checks the signature with the key that the token names.
+    /// Checks the signature with the keys that the token names.
     pub(crate) fn verify(self, keys: &KeySet) -> Result<Signed, Reason> {
-        let Some(key) = keys.find(self.kid()) else {
-            return Err(Reason::UnknownKey);
-        };
-        if !key.verifies(self.message, &self.signature) {
-            return Err(Reason::BadSignature);
-        }
+        self.check_signature(keys)?;
         Ok(Signed {
             claims: self.claims,
             class: self.class,
         })
+    }
+
+    fn check_signature(&self, keys: &KeySet) -> Result<(), Reason> {
+        let mut named = keys.find(self.kid()).peekable();
+        if named.peek().is_none() {
+            return Err(Reason::UnknownKey);
+        }
+        if named.any(|key| key.verifies(self.message, &self.signature)) {
+            Ok(())
+        } else {
+            Err(Reason::BadSignature)
+        }
     }
 
     /// Refuses, before any signature work, a token that lacks a class mark where one is required.
@@ -65,6 +74,7 @@ impl Signed {
             return Err(Reason::BadClaims);
         }
         policy.check_times(&self.claims, now)?;
+        policy.check_lifetime(&self.claims)?;
         policy.check_issuer(self.claims.issuer.as_deref())?;
         match self.class {
             TokenType::OAuth => {
@@ -90,6 +100,21 @@ impl JwtPolicy {
             return Err(Reason::NotYetValid);
         }
         Ok(())
+    }
+
+    /// Without `iat` nobody knows how long the token was meant to live.
+    fn check_lifetime(&self, claims: &Claims) -> Result<(), Reason> {
+        let Some(longest) = self.max_lifetime else {
+            return Ok(());
+        };
+        let ends_in_time = |issued_at: UnixMillis| {
+            claims.expires_at <= issued_at.plus(UnixMillis::from_duration(longest))
+        };
+        if claims.issued_at.is_some_and(ends_in_time) {
+            Ok(())
+        } else {
+            Err(Reason::LifetimeTooLong)
+        }
     }
 
     fn check_issuer(&self, issuer: Option<&str>) -> Result<(), Reason> {
@@ -174,6 +199,22 @@ mod tests {
             assert!(with(1005.0).is_ok());
             assert_eq!(with(1005.001).unwrap_err(), Reason::NotYetValid);
         }
+    }
+
+    #[test]
+    fn rule_6_a_jwt_that_lives_longer_than_allowed_is_refused() {
+        let p = JwtPolicy {
+            max_lifetime: Some(Duration::from_secs(600)),
+            ..policy()
+        };
+        let lives = |iat: Value, exp: u64| m2m(&p, json!({"iat": iat, "exp": exp}));
+        assert!(lives(json!(900), 1500).is_ok());
+        for (iat, exp) in [(json!(900), 1501), (json!(899.999), 1500)] {
+            assert_eq!(lives(iat, exp).unwrap_err(), Reason::LifetimeTooLong);
+        }
+        let undated = m2m(&p, json!({"exp": 1001}));
+        assert_eq!(undated.unwrap_err(), Reason::LifetimeTooLong);
+        assert!(m2m(&policy(), json!({"exp": 1_000_000_000})).is_ok());
     }
 
     #[test]

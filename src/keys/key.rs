@@ -21,7 +21,7 @@ pub(crate) enum KeyError {
     OtherUse,
     #[error("it holds private members")]
     Private,
-    #[error("it has no key id, or one that another key has too")]
+    #[error("it has no key id")]
     KeyId,
 }
 

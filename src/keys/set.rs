@@ -14,6 +14,9 @@ use super::key::{KeyError, VerificationKey};
 /// The most keys that are read from one set; Clerk publishes one or two.
 const MAX_KEYS: usize = 64;
 
+/// The most keys that are tried for one token.
+const MAX_KEYS_OF_ONE_ID: usize = 2;
+
 /// Members that only a private or a symmetric key has (RFC 7518 §6.3.2, §6.4).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -68,7 +71,7 @@ impl KeySet {
                     None
                 }
             });
-        let keys = without_ambiguous(read.collect());
+        let keys = at_most_two_of_one_id(read.collect());
         if keys.is_empty() {
             Err(KeySetError::Empty)
         } else {
@@ -78,21 +81,19 @@ impl KeySet {
         }
     }
 
-    /// Returns the key that a token names.
+    /// Returns the keys that a token names: none, one or two.
     ///
     /// A token without `kid` is tried with the only key there is, and with none if there are more:
-    /// trying each key in turn would let one request cost several verifications.
-    pub(crate) fn find(&self, kid: Option<&str>) -> Option<&VerificationKey> {
-        match (&self.keys, kid) {
-            (Keys::Pinned(key), _) => Some(key),
-            (Keys::Published(keys), Some(kid)) => {
-                keys.iter().find(|(id, _)| **id == *kid).map(|(_, key)| key)
-            }
-            (Keys::Published(keys), None) => match keys.as_slice() {
-                [(_, key)] => Some(key),
-                _ => None,
-            },
-        }
+    /// trying each key in turn would let one request cost many verifications.
+    pub(crate) fn find(&self, kid: Option<&str>) -> impl Iterator<Item = &VerificationKey> {
+        let (pinned, published) = match &self.keys {
+            Keys::Pinned(key) => (Some(key), [].as_slice()),
+            Keys::Published(keys) => (None, keys.as_slice()),
+        };
+        let is_only = published.len() == 1;
+        let is_named = move |id: &str| kid.map_or(is_only, |kid| kid == id);
+        let named = published.iter().filter(move |(id, _)| is_named(id));
+        pinned.into_iter().chain(named.map(|(_, key)| key))
     }
 }
 
@@ -102,11 +103,26 @@ pub(crate) fn pinned(n: &[u8], e: &[u8]) -> Option<KeySet> {
     VerificationKey::new(n, e).ok().map(KeySet::pinned)
 }
 
-/// Drops every key whose id another key has too: which one is meant cannot be told.
-fn without_ambiguous(keys: Vec<(Box<str>, VerificationKey)>) -> Vec<(Box<str>, VerificationKey)> {
-    let ids: Vec<Box<str>> = keys.iter().map(|(id, _)| id.clone()).collect();
-    let unique = |id: &str| ids.iter().filter(|other| ***other == *id).count() == 1;
-    keys.into_iter().filter(|(id, _)| unique(id)).collect()
+/// Keeps two keys of one id and leaves further ones out.
+///
+/// A `kid` of Clerk's is the id of the instance, so a rotation may publish the old and the new key
+/// under one name. Each of them costs a verification, so there is a bound.
+fn at_most_two_of_one_id(
+    keys: Vec<(Box<str>, VerificationKey)>,
+) -> Vec<(Box<str>, VerificationKey)> {
+    let mut kept: Vec<(Box<str>, VerificationKey)> = Vec::new();
+    for (id, key) in keys {
+        let of_this_id = || kept.iter().filter(|(other, _)| *other == id);
+        if of_this_id().any(|(_, other)| *other == key) {
+            continue;
+        }
+        if of_this_id().count() < MAX_KEYS_OF_ONE_ID {
+            kept.push((id, key));
+        } else {
+            tracing::warn!("a published key is left out: two others have its key id");
+        }
+    }
+    kept
 }
 
 fn read(jwk: Value) -> Result<(Box<str>, VerificationKey), KeyError> {
@@ -187,15 +203,25 @@ mod tests {
         for key in unfit {
             assert_eq!(parse(json!([key])), Err(KeySetError::Empty), "{key}");
             let beside = parse(json!([key, jwk("good")])).unwrap();
-            assert!(beside.find(Some("good")).is_some(), "{key} spoiled the set");
+            assert!(
+                beside.find(Some("good")).next().is_some(),
+                "{key} spoiled the set"
+            );
         }
     }
 
     #[test]
-    fn rule_7_two_keys_with_one_id_are_both_left_out() {
-        let set = parse(json!([jwk("a"), jwk("a"), jwk("b")])).unwrap();
-        assert!(set.find(Some("a")).is_none());
-        assert!(set.find(Some("b")).is_some());
+    fn rule_7_two_keys_with_one_id_are_both_tried_and_a_third_is_not() {
+        let other = |byte: u8| {
+            let mut jwk = jwk("a");
+            jwk["n"] = json!(URL_SAFE_NO_PAD.encode([byte; 256]));
+            jwk
+        };
+        let count = |keys: Value| parse(keys).unwrap().find(Some("a")).count();
+        assert_eq!(count(json!([jwk("a"), other(0xc3), jwk("b")])), 2);
+        assert_eq!(count(json!([jwk("a"), other(0xc3), other(0xc5)])), 2);
+        assert_eq!(count(json!([jwk("a"), jwk("a"), other(0xc3)])), 2);
+        assert_eq!(count(json!([jwk("a"), jwk("a")])), 1, "one key named twice");
     }
 
     #[test]
@@ -212,14 +238,21 @@ mod tests {
 
     #[test]
     fn rule_7_a_token_without_kid_needs_a_set_of_one() {
-        assert!(parse(json!([jwk("a")])).unwrap().find(None).is_some());
+        assert!(
+            parse(json!([jwk("a")]))
+                .unwrap()
+                .find(None)
+                .next()
+                .is_some()
+        );
         assert!(
             parse(json!([jwk("a"), jwk("b")]))
                 .unwrap()
                 .find(None)
+                .next()
                 .is_none()
         );
         let key = VerificationKey::new(&[0xc1; 256], &[1, 0, 1]).unwrap();
-        assert!(KeySet::pinned(key).find(Some("anything")).is_some());
+        assert!(KeySet::pinned(key).find(Some("anything")).next().is_some());
     }
 }

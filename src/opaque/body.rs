@@ -1,6 +1,6 @@
 //! Makes an identity of a successful answer, or tells why it is none.
 
-use super::fields::{Fields, Read, millis};
+use super::fields::{Fields, Read};
 use crate::error::Reason;
 use crate::identity::{ApiKey, Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis};
 use crate::jwt::{Audience, Clients};
@@ -26,7 +26,7 @@ impl OpaquePolicy {
         if *fields.text("object")? != *object(kind) {
             return Err(Reason::UpstreamAnswer);
         }
-        let facts = facts(&fields, kind, now)?;
+        let facts = facts(&fields, now)?;
         match kind {
             TokenType::M2m => m2m(facts),
             TokenType::ApiKey => self.api_key(&fields, facts),
@@ -73,13 +73,9 @@ const fn object(kind: TokenType) -> &'static str {
     }
 }
 
-fn facts(fields: &Fields<'_>, kind: TokenType, now: UnixMillis) -> Read<Facts> {
-    let time = |time| match kind {
-        TokenType::OAuth => millis(time),
-        TokenType::M2m | TokenType::ApiKey => UnixMillis(time),
-    };
+fn facts(fields: &Fields<'_>, now: UnixMillis) -> Read<Facts> {
     let (revoked, expired) = (fields.flag("revoked")?, fields.flag("expired")?);
-    let expires_at = fields.time("expiration")?.map(time);
+    let expires_at = fields.time("expiration")?;
     if revoked {
         return Err(Reason::UnknownToken);
     }
@@ -88,10 +84,10 @@ fn facts(fields: &Fields<'_>, kind: TokenType, now: UnixMillis) -> Read<Facts> {
     }
     Ok(Facts {
         format: TokenFormat::Opaque,
-        id: fields.optional_text("id")?.unwrap_or_default(),
+        id: fields.id()?,
         subject: fields.text("subject")?,
         scopes: fields.scopes()?,
-        issued_at: fields.optional_time("created_at").map(time),
+        issued_at: fields.optional_time("created_at"),
         expires_at,
         claims: fields.claims()?.map(Box::new),
     })
@@ -160,7 +156,14 @@ mod tests {
     #[test]
     fn rule_8_a_200_without_what_a_decision_needs_is_a_broken_upstream() {
         for kind in TokenType::ALL {
-            let needed = ["object", "subject", "revoked", "expired", "expiration"];
+            let needed = [
+                "object",
+                "id",
+                "subject",
+                "revoked",
+                "expired",
+                "expiration",
+            ];
             let own = (kind == TokenType::ApiKey).then_some("type");
             for name in needed.into_iter().chain(own) {
                 let mut body = good(kind);
@@ -183,10 +186,20 @@ mod tests {
                 with(kind, "object", json!("session")),
                 Err(Reason::UpstreamAnswer)
             );
-            assert_eq!(
-                with(kind, "scopes", json!([1])),
-                Err(Reason::UpstreamAnswer)
-            );
+            for scopes in [
+                json!([1]),
+                json!("a"),
+                json!(null),
+                json!({"a": true}),
+                json!(1),
+            ] {
+                let shown = format!("{kind} {scopes}");
+                let read = with(kind, "scopes", scopes);
+                assert_eq!(read, Err(Reason::UpstreamAnswer), "{shown}");
+            }
+            for id in [json!(""), json!(null)] {
+                assert_eq!(with(kind, "id", id), Err(Reason::UpstreamAnswer));
+            }
         }
         for body in ["", "<html>", "{\"object\":"] {
             let read = policy().read(TokenType::M2m, body.as_bytes(), NOW);
@@ -198,26 +211,29 @@ mod tests {
     fn rule_8_what_no_decision_needs_may_be_missing() {
         for kind in TokenType::ALL {
             let mut body = good(kind);
-            for name in ["id", "scopes", "claims", "name", "created_at"] {
+            for name in ["scopes", "claims", "name", "created_at"] {
                 body.as_object_mut().unwrap().remove(name);
             }
             body["expiration"] = json!(null);
             let auth = read(kind, &body).unwrap();
-            assert!(
-                auth.expires_at().is_none() && auth.scopes().is_empty() && auth.id().is_empty()
-            );
+            assert!(auth.expires_at().is_none() && auth.scopes().is_empty());
         }
     }
 
     #[test]
-    fn rule_8_oauth_times_may_be_seconds() {
-        let seconds = with(TokenType::OAuth, "expiration", json!(LATER / 1000));
-        assert_eq!(seconds.unwrap().expiry(), Some(UnixMillis(LATER)));
-        let past = with(TokenType::OAuth, "expiration", json!(NOW.0 / 1000));
-        assert_eq!(past, Err(Reason::Expired));
-        // An API key's time is never taken for seconds.
-        let old = with(TokenType::ApiKey, "expiration", json!(LATER / 1000));
-        assert_eq!(old, Err(Reason::Expired));
+    fn rule_8_times_may_be_seconds_or_milliseconds_and_floats() {
+        for kind in TokenType::ALL {
+            for time in [json!(LATER), json!(LATER as f64), json!(LATER / 1000)] {
+                let auth = with(kind, "expiration", time).unwrap();
+                assert_eq!(auth.expiry(), Some(UnixMillis(LATER)), "{kind}");
+            }
+            let past = with(kind, "expiration", json!(NOW.0 / 1000));
+            assert_eq!(past, Err(Reason::Expired));
+            for broken in [json!(-1), json!(1e300)] {
+                let read = with(kind, "expiration", broken);
+                assert_eq!(read, Err(Reason::UpstreamAnswer));
+            }
+        }
     }
 
     #[test]

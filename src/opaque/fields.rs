@@ -50,17 +50,22 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a time that a decision needs; `null` stands for never.
-    pub(super) fn time(&self, name: &str) -> Read<Option<u64>> {
-        self.optional::<Option<u64>>(name)?
-            .ok_or(Reason::UpstreamAnswer)
+    pub(super) fn time(&self, name: &str) -> Read<Option<UnixMillis>> {
+        let number = self.optional::<Option<f64>>(name)?;
+        let time = number
+            .ok_or(Reason::UpstreamAnswer)?
+            .map(UnixMillis::from_clerk);
+        time.map(|time| time.ok_or(Reason::UpstreamAnswer))
+            .transpose()
     }
 
     /// Reads a time that nothing depends on.
-    pub(super) fn optional_time(&self, name: &str) -> Option<u64> {
-        self.optional(name).ok().flatten()
+    pub(super) fn optional_time(&self, name: &str) -> Option<UnixMillis> {
+        let number = self.optional::<Option<f64>>(name).ok().flatten().flatten();
+        number.and_then(UnixMillis::from_clerk)
     }
 
-    /// Reads a text or a list of texts; `null` counts as absent.
+    /// Reads a text or a list of texts (RFC 7519 §4.1.3); `null` counts as absent.
     pub(super) fn texts(&self, name: &str) -> Read<Option<Vec<Box<str>>>> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -75,11 +80,19 @@ impl<'a> Fields<'a> {
         }))
     }
 
+    /// Reads a list of texts; an absent one is empty.
     pub(super) fn scopes(&self) -> Read<Scopes> {
-        Ok(self
-            .texts("scopes")?
-            .map(Scopes::of_list)
-            .unwrap_or_default())
+        let list = self.optional::<Vec<Box<str>>>("scopes")?;
+        Ok(list.map(Scopes::of_list).unwrap_or_default())
+    }
+
+    /// Reads the identifier of the token, by which it can be revoked.
+    pub(super) fn id(&self) -> Read<Box<str>> {
+        let id = self.text("id")?;
+        if id.is_empty() {
+            return Err(Reason::UpstreamAnswer);
+        }
+        Ok(id)
     }
 
     /// Takes the claims as text, once they are known to be legal JSON.
@@ -122,16 +135,4 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Read<T> {
     serde_json::from_str(json).map_err(|_| Reason::UpstreamAnswer)
-}
-
-/// Clerk's times are milliseconds, save that OAuth's may be seconds: their unit is told by size.
-///
-/// 10¹¹ seconds is the year 5138, and 10¹¹ milliseconds was 1973.
-pub(super) fn millis(time: u64) -> UnixMillis {
-    const FIRST_MILLIS: u64 = 100_000_000_000;
-    if time < FIRST_MILLIS {
-        UnixMillis(time.saturating_mul(1_000))
-    } else {
-        UnixMillis(time)
-    }
 }

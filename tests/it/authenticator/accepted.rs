@@ -175,3 +175,30 @@ async fn health_counts_what_is_remembered() {
     assert_eq!(reason(&auth, "ak_made_up").await, "unknown_token");
     assert_eq!(counted(), (3, 1));
 }
+
+#[tokio::test]
+async fn rule_6_a_jwt_that_lives_too_long_is_a_bad_token_and_an_opaque_one_is_not() {
+    let world = World::new().await;
+    let auth = world
+        .builder()
+        .max_jwt_lifetime(Duration::from_secs(3_600))
+        .build()
+        .unwrap();
+    let lives = |seconds| {
+        let jwt = world.clerk.m2m_jwt(&world.caller);
+        jwt.lifetime(Duration::from_secs(seconds)).create()
+    };
+    assert_eq!(reason(&auth, lives(3_600).token()).await, "ok");
+    assert_eq!(
+        reason(&auth, lives(3_601).token()).await,
+        "lifetime_too_long"
+    );
+    let undated = world.clerk.m2m_jwt(&world.caller).without_claim("iat");
+    assert_eq!(
+        reason(&auth, undated.create().token()).await,
+        "lifetime_too_long"
+    );
+    let opaque = world.clerk.m2m_token(&world.caller);
+    let opaque = opaque.lifetime(Duration::from_secs(86_400)).create();
+    assert_eq!(reason(&auth, opaque.token()).await, "ok");
+}

@@ -1,6 +1,7 @@
 //! Rule 7: the life of fetched keys, over hours of virtual time.
 
-use clerk_machine_auth::testing::{Endpoint, Fault, KeyRotation};
+use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault, KeyRotation};
+use serde_json::{Value, json};
 
 use crate::faults::world::{SECOND, World, status};
 
@@ -106,4 +107,39 @@ async fn rule_7_the_old_keys_die_when_the_public_set_drops_them() {
         401,
         "330 s is the published bound"
     );
+}
+
+/// A rotation may publish the old and the new key under the instance's id, in either order.
+#[tokio::test]
+async fn rule_7_a_token_of_either_key_under_one_kid_is_accepted() {
+    for reversed in [false, true] {
+        let (clerk, other) = (ClerkEmulator::start().await, ClerkEmulator::start().await);
+        let me = clerk.machine("me").create();
+        let caller = clerk.machine("caller").scoped_to(&me).create();
+        let (own, foreign) = (published_key(&clerk).await, published_key(&other).await);
+        let foreign = with_kid(foreign, &own["kid"]);
+        let mut keys = vec![foreign, own];
+        if reversed {
+            keys.reverse();
+        }
+        let document = Fault::status(200).body(json!({ "keys": keys }).to_string());
+        clerk.fault(Endpoint::GetJwks, document).always();
+        let auth = clerk.authenticator_for(&me);
+        let token = clerk.m2m_jwt(&caller).create();
+        assert!(
+            auth.verify(token.token()).await.is_ok(),
+            "reversed: {reversed}"
+        );
+    }
+}
+
+async fn published_key(clerk: &ClerkEmulator) -> Value {
+    let url = format!("{}/.well-known/jwks.json", clerk.api_url());
+    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["keys"][0].take()
+}
+
+fn with_kid(mut key: Value, kid: &Value) -> Value {
+    key["kid"] = kid.clone();
+    key
 }
