@@ -177,9 +177,9 @@ impl AuthenticatorBuilder {
 
     /// Accepts OAuth tokens of these applications (client ids) only, JWT or opaque.
     ///
-    /// Without it every OAuth application of the instance may call, those too that its users have
-    /// signed up for dynamically. Narrower than [`audience`](Self::audience), and works for tokens
-    /// that name none.
+    /// Without it the tokens of every OAuth application of the instance are accepted, including those
+    /// that registered themselves (RFC 7591). A list that is given later takes the place of an
+    /// earlier one.
     ///
     /// # Security
     ///
