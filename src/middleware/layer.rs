@@ -134,8 +134,8 @@ impl<R> ClerkMachineAuth<R> {
     ///
     /// # Security
     ///
-    /// A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody in: every token is
-    /// answered with 500.
+    /// A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody in: every request is
+    /// answered with 500, and the log says why.
     pub fn require_scopes<S: AsRef<str>, const N: usize>(mut self, scopes: [S; N]) -> Self {
         const { assert!(N > 0, "the list of required scopes is empty") };
         self.config.scopes = Some(ScopePolicy::all(scopes));

@@ -43,6 +43,14 @@ impl<R> Config<R> {
         }
         accepted
     }
+
+    /// Returns what makes it impossible that this layer lets anybody in.
+    fn mistake(&self) -> Option<Reason> {
+        if self.accept.is_empty() {
+            return Some(Reason::NothingAccepted);
+        }
+        matches!(self.scopes, Some(Err(_))).then_some(Reason::BadScopeList)
+    }
 }
 
 /// The decision of a layer, shared by its services.
@@ -77,9 +85,8 @@ enum Verdict {
 impl<R> Gate<R> {
     /// Looks at a request, and takes its token off unless it is to be forwarded.
     fn look<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
-        if self.0.accept.is_empty() {
-            let (method, uri) = (request.method(), request.uri());
-            return Err(misplaced(method, uri, Reason::NothingAccepted));
+        if let Some(mistake) = self.0.mistake() {
+            return Err(misplaced(request.method(), request.uri(), mistake));
         }
         let ours = self.0.authenticator.id();
         match take_outer(request.extensions_mut(), ours) {
@@ -89,8 +96,8 @@ impl<R> Gate<R> {
                 Ok(Verdict::Told(Told::Now(verdict)))
             }
             Outer::Foreign => {
-                let (method, uri) = (request.method(), request.uri());
-                Err(misplaced(method, uri, Reason::ForeignLayer))
+                let mistake = Reason::ForeignLayer;
+                Err(misplaced(request.method(), request.uri(), mistake))
             }
         }
     }
@@ -151,15 +158,11 @@ impl<R> Gate<R> {
         }
     }
 
-    fn check_scopes<A>(&self, request: &Request<A>, auth: &MachineAuth) -> Result<(), AuthError> {
-        let policy = match &self.0.scopes {
-            None => return Ok(()),
-            Some(Ok(policy)) => policy,
-            Some(Err(_)) => {
-                let (method, uri) = (request.method(), request.uri());
-                return Err(misplaced(method, uri, Reason::BadScopeList));
-            }
+    fn check_scopes(&self, auth: &MachineAuth) -> Result<(), AuthError> {
+        let Some(policy) = &self.0.scopes else {
+            return Ok(());
         };
+        let policy = policy.as_ref().map_err(|_| Reason::BadScopeList)?;
         if policy.allows(|scope| auth.has_scope(scope)) {
             Ok(())
         } else {
@@ -178,7 +181,7 @@ impl<R> Gate<R> {
         S: Service<Request<A>, Response = Response<B>>,
         R: ResponseForAuthError<B>,
     {
-        let checked = |auth| self.check_scopes(&request, &auth).map(|()| auth);
+        let checked = |auth| self.check_scopes(&auth).map(|()| auth);
         match verdict.and_then(checked) {
             Ok(auth) => {
                 admit(request.extensions_mut(), auth, self.0.authenticator.id());

@@ -230,7 +230,11 @@ async fn rule_14_scopes_are_asked_for_by_all_and_by_any_on_every_request() {
 async fn rule_14_a_scope_that_cannot_be_one_lets_nobody_in() {
     let world = World::new().await;
     let token = world.api_key(&["a b", "a"]);
-    let app = world.app(world.layer().require_scopes(["a b"]));
-    assert_eq!(status(&app, bearer(&token)).await, 500);
+    for layer in [world.layer(), world.layer().optional()] {
+        let app = world.app(layer.require_scopes(["a b"]));
+        assert_eq!(status(&app, bearer(&token)).await, 500);
+        assert_eq!(status(&app, request(&[])).await, 500);
+    }
     assert_eq!(world.entries(), 0);
+    assert_eq!(world.clerk.calls(Endpoint::Any), 0, "no call is billed");
 }
