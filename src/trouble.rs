@@ -18,6 +18,9 @@ pub enum Trouble {
     RateLimited,
     /// Clerk refuses the secret of this service.
     Credentials,
+    /// A quota at Clerk is used up, or the plan does not hold what is asked for (402, or a code such
+    /// as `token_quota_exceeded`).
+    Quota,
 }
 
 /// Something that went wrong, and when.

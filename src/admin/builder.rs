@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client::{AdminClient, AdminParts};
+use super::client::{AdminClient, AdminParts, MayRetry};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Access, BuildError, Variable, from_env};
 use crate::machine_secret::MachineSecret;
@@ -163,6 +163,7 @@ impl AdminClientBuilder {
             clock: self.clock,
             read: RetryPolicy::safe(self.timeout),
             write: RetryPolicy::once(self.timeout),
+            may_retry: MayRetry::default(),
         }))
     }
 }

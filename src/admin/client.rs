@@ -38,6 +38,33 @@ pub(crate) struct AdminParts {
     pub(crate) read: RetryPolicy,
     /// For calls that do.
     pub(crate) write: RetryPolicy,
+    pub(crate) may_retry: MayRetry,
+}
+
+/// Asked before a call is sent again, which costs Clerk as much as the first time.
+#[derive(Clone)]
+pub(crate) struct MayRetry(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl MayRetry {
+    pub(crate) fn new(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    pub(super) fn ask(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl Default for MayRetry {
+    fn default() -> Self {
+        Self::new(|| true)
+    }
+}
+
+impl fmt::Debug for MayRetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MayRetry(…)")
+    }
 }
 
 impl AdminClient {
@@ -61,10 +88,11 @@ impl AdminClient {
         Self { parts }
     }
 
-    /// Returns a client whose reads are tried as this policy says.
-    pub(crate) fn with_read_policy(&self, read: RetryPolicy) -> Self {
+    /// Returns a client whose reads are tried as this policy says, and again only with leave.
+    pub(crate) fn with_read_policy(&self, read: RetryPolicy, may_retry: MayRetry) -> Self {
         Self::from_parts(AdminParts {
             read,
+            may_retry,
             ..AdminParts::clone(&self.parts)
         })
     }

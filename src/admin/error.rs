@@ -136,6 +136,7 @@ impl AdminError {
         match &*self.0 {
             Cause::Api(api) if api.is_not_found() => (Trouble::Credentials, Some(MACHINE_ID)),
             Cause::Api(api) if api.is_rate_limited() => (Trouble::RateLimited, None),
+            Cause::Api(api) if api.is_quota_exceeded() => (Trouble::Quota, None),
             Cause::Api(api) if api.status.is_client_error() => {
                 (Trouble::Credentials, Some(SECRET_KEY))
             }
@@ -145,6 +146,11 @@ impl AdminError {
             Cause::Api(_) | Cause::Transport(_) | Cause::Interrupted => (Trouble::Failing, None),
             Cause::InvalidInput { .. } => (Trouble::Unreadable, None),
         }
+    }
+
+    /// Returns `true` if there was an answer, of a kind that is not read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(&*self.0, Cause::Transport(error) if error.is_unreadable())
     }
 
     /// Returns how long Clerk asks to be left alone.

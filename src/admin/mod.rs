@@ -30,7 +30,7 @@ pub use self::api_keys::{
 };
 pub use self::builder::AdminClientBuilder;
 pub use self::client::AdminClient;
-pub(crate) use self::client::AdminParts;
+pub(crate) use self::client::{AdminParts, MayRetry};
 pub use self::error::{AdminError, AdminErrorKind};
 pub use self::jwks::{Jwk, JwkSet, Jwks};
 pub use self::m2m_tokens::{

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::api_error::ApiError;
-use super::client::AdminClient;
+use super::client::{AdminClient, AdminParts};
 use super::credential::{Credential, Needs};
 use super::error::AdminError;
 use crate::transport::{Answer, Call, RetryPolicy};
@@ -104,21 +104,32 @@ impl Operation {
     /// other one.
     pub(super) async fn send_raw(self, client: &AdminClient) -> Result<Bytes, AdminError> {
         let credential = client.credential(&self.needs).await?;
-        let answer = client
-            .parts
-            .transport
-            .send(&self.call(&credential)?)
-            .await?;
+        let answer = self.send_as(client, &credential).await?;
         if answer.status == StatusCode::UNAUTHORIZED
             && let Some(renewed) = credential.renewed().await
+            && client.parts.may_retry.ask()
         {
-            let answer = client.parts.transport.send(&self.call(&renewed)?).await?;
+            let answer = self.send_as(client, &renewed).await?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 renewed.taken();
             }
             return self.result(answer, &renewed);
         }
         self.result(answer, &credential)
+    }
+
+    async fn send_as(
+        &self,
+        client: &AdminClient,
+        credential: &Credential,
+    ) -> Result<Answer, AdminError> {
+        let AdminParts {
+            transport,
+            may_retry,
+            ..
+        } = &*client.parts;
+        let call = self.call(credential)?;
+        Ok(transport.send_while(&call, || may_retry.ask()).await?)
     }
 
     fn call(&self, credential: &Credential) -> Result<Call, AdminError> {

@@ -31,7 +31,8 @@ impl Core {
         let question = || {
             let verifier = Arc::clone(&self.opaque);
             let token = SecretString::from(token.as_str());
-            move |why: Why| Arc::clone(&verifier).ask(kind, token.clone(), why)
+            let name = glance.name;
+            move |why: Why| Arc::clone(&verifier).ask(kind, token.clone(), name, why)
         };
         let wait = self.wait(None);
         // The promise of the first letters is kept: they alone make the type of an opaque token.

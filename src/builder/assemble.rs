@@ -7,7 +7,7 @@ use super::announce::announce;
 use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
 use super::settings::Settings;
-use crate::admin::{AdminClient, AdminParts};
+use crate::admin::{AdminClient, AdminParts, MayRetry};
 use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
 use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
 use crate::config::BuildError;
@@ -19,7 +19,7 @@ use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
 use crate::revocation::Revocations;
 use crate::tasks::Tasks;
 use crate::transport::{RetryPolicy, Transport};
-use crate::upstream::Upstream;
+use crate::upstream::{Lane, Upstream};
 
 /// The admin client answers to nobody's request, so it may take longer than a verification.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -158,6 +158,7 @@ impl Shared {
             clock: Arc::clone(&self.settings.clock),
             read: RetryPolicy::safe(ADMIN_TIMEOUT),
             write: RetryPolicy::once(ADMIN_TIMEOUT),
+            may_retry: MayRetry::default(),
         }))
     }
 
@@ -224,9 +225,11 @@ impl Shared {
 
     fn registry(&self, me: crate::id::MachineId, admin: &AdminClient) -> SenderRule {
         let timeout = self.settings.timeout;
+        let upstream = Arc::clone(&self.upstream);
+        let may_retry = MayRetry::new(move || upstream.may_retry(Lane::Known));
         SenderRule::Registry(Arc::new(Registry::new(RegistryParts {
             me,
-            admin: admin.with_read_policy(RetryPolicy::verification(timeout)),
+            admin: admin.with_read_policy(RetryPolicy::verification(timeout), may_retry),
             memo: Arc::new(self.memo(
                 self.settings.opaque,
                 self.settings.negative_capacity,

@@ -56,6 +56,8 @@ pub(crate) enum Reason {
     RateLimited,
     /// Clerk rejects the secret of this service.
     Credentials,
+    /// A quota at Clerk is used up, or the plan does not hold what is asked for.
+    Quota,
     /// Too many calls to Clerk are under way or were made.
     Overload,
     /// A verification ended without a result.
@@ -101,6 +103,7 @@ impl Reason {
             | Self::UpstreamAnswer
             | Self::RateLimited
             | Self::Credentials
+            | Self::Quota
             | Self::Overload
             | Self::FlightLost => AuthErrorKind::Unavailable,
             Self::NoRuntime
@@ -139,6 +142,7 @@ impl Reason {
             Self::UpstreamAnswer => "upstream_answer",
             Self::RateLimited => "rate_limited",
             Self::Credentials => "credentials",
+            Self::Quota => "quota",
             Self::Overload => "overload",
             Self::FlightLost => "flight_lost",
             Self::NoRuntime => "no_runtime",

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::body::OpaquePolicy;
 use super::credential::{Credential, Secrets};
 use super::status::Says;
-use crate::cache::{Outcome, Why};
+use crate::cache::{CacheKey, Outcome, Why};
 use crate::clock::{self, Clock};
 use crate::error::{AuthError, Reason};
 use crate::identity::{MachineAuth, UnixMillis};
@@ -22,7 +22,7 @@ use crate::setting::SECRET_KEY;
 use crate::token::TokenType;
 use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport, TransportError};
 use crate::trouble::Trouble;
-use crate::upstream::{Lane, Pass, Upstream};
+use crate::upstream::{About, CallInfo, Lane, Pass, Upstream};
 
 /// What a verifier is made of.
 #[derive(Debug)]
@@ -49,8 +49,15 @@ pub(crate) struct OpaqueVerifier {
 struct Question {
     kind: TokenType,
     token: SecretString,
-    lane: Lane,
+    call: CallInfo,
     deadline: Instant,
+}
+
+/// What came of asking with one secret.
+enum Attempt {
+    Ended(Outcome<MachineAuth>),
+    /// Clerk does not know the secret.
+    BadSecret(Outcome<MachineAuth>),
 }
 
 impl OpaqueVerifier {
@@ -67,6 +74,7 @@ impl OpaqueVerifier {
         self: Arc<Self>,
         kind: TokenType,
         token: SecretString,
+        name: CacheKey,
         why: Why,
     ) -> Outcome<MachineAuth> {
         let lane = match why {
@@ -78,7 +86,11 @@ impl OpaqueVerifier {
         let question = Question {
             kind,
             token,
-            lane,
+            call: CallInfo {
+                lane,
+                about: About::Token(kind),
+                name,
+            },
             deadline,
         };
         let outcome = self.answer(&question).instrument(span).await;
@@ -86,14 +98,18 @@ impl OpaqueVerifier {
         outcome
     }
 
-    /// Asks Clerk whether it takes the machine secret, by a token that nobody has.
+    /// Asks Clerk whether it takes the machine secret, by a token that nobody has; `name` is one
+    /// that no token has.
     ///
     /// # Errors
     ///
     /// Fails if it does not, or if that cannot be found out.
-    pub(crate) async fn check_machine_secret(self: Arc<Self>) -> Result<(), AuthError> {
+    pub(crate) async fn check_machine_secret(
+        self: Arc<Self>,
+        name: CacheKey,
+    ) -> Result<(), AuthError> {
         let token = SecretString::from(format!("mt_{}", "0".repeat(32)));
-        match self.ask(TokenType::M2m, token, Why::Unknown).await {
+        match self.ask(TokenType::M2m, token, name, Why::Unknown).await {
             Outcome::Good(_) | Outcome::Bad(_) => Ok(()),
             Outcome::Unavailable(error) => Err(error),
         }
@@ -105,15 +121,17 @@ impl OpaqueVerifier {
             Ok(credential) => credential,
             Err(reason) => return self.no_secret(reason),
         };
-        let outcome = self.answer_to(question, &credential).await;
-        if is_refused(&outcome)
-            && let Some(renewed) = credential.renewed(question.deadline).await
-        {
-            let outcome = self.answer_to(question, &renewed).await;
-            if matches!(outcome, Outcome::Good(_) | Outcome::Bad(_)) {
-                renewed.taken();
-            }
+        let outcome = match self.answer_to(question, &credential).await {
+            Attempt::Ended(outcome) => return outcome,
+            Attempt::BadSecret(outcome) => outcome,
+        };
+        let Some(renewed) = credential.renewed(question.deadline).await else {
             return outcome;
+        };
+        let (Attempt::Ended(outcome) | Attempt::BadSecret(outcome)) =
+            self.answer_to(question, &renewed).await;
+        if matches!(outcome, Outcome::Good(_) | Outcome::Bad(_)) {
+            renewed.taken();
         }
         outcome
     }
@@ -126,23 +144,19 @@ impl OpaqueVerifier {
         Outcome::Unavailable(reason.into())
     }
 
-    async fn answer_to(
-        &self,
-        question: &Question,
-        secret: &Credential<'_>,
-    ) -> Outcome<MachineAuth> {
+    async fn answer_to(&self, question: &Question, secret: &Credential<'_>) -> Attempt {
         let upstream = &self.parts.upstream;
-        let pass = match upstream.enter(question.lane, question.deadline).await {
+        let pass = match upstream.enter(question.call, question.deadline).await {
             Ok(pass) => pass,
-            Err(error) => return Outcome::Unavailable(error),
+            Err(error) => return Attempt::Ended(Outcome::Unavailable(error)),
         };
         let call = self.call(question, secret);
-        let may_retry = || upstream.may_retry(question.lane);
+        let may_retry = || upstream.may_retry(question.call.lane);
         match self.parts.transport.send_while(&call, may_retry).await {
             Ok(answer) => self.judge(question.kind, &answer, secret, pass),
             Err(error) => {
                 tracing::debug!(%error, "no answer");
-                Outcome::Unavailable(unanswered(&error, pass).into())
+                Attempt::Ended(Outcome::Unavailable(unanswered(&error, pass).into()))
             }
         }
     }
@@ -171,29 +185,36 @@ impl OpaqueVerifier {
         answer: &Answer,
         secret: &Credential<'_>,
         pass: Pass<'_>,
-    ) -> Outcome<MachineAuth> {
+    ) -> Attempt {
         let says = Says::of(answer);
         tracing::debug!(status = answer.status.as_u16(), ?says, "answered");
+        if says == Says::BadSecret {
+            pass.refused(secret.setting());
+            return Attempt::BadSecret(Outcome::Unavailable(says.reason().into()));
+        }
+        Attempt::Ended(self.outcome(kind, answer, (says, secret), pass))
+    }
+
+    fn outcome(
+        &self,
+        kind: TokenType,
+        answer: &Answer,
+        (says, secret): (Says, &Credential<'_>),
+        pass: Pass<'_>,
+    ) -> Outcome<MachineAuth> {
         match says {
-            Says::Body => self.read(kind, answer, pass),
+            Says::Body => return self.read(kind, answer, pass),
             Says::BadToken => {
                 pass.worked();
-                Outcome::Bad(says.reason())
+                return Outcome::Bad(says.reason());
             }
-            Says::FewerCalls => Outcome::Unavailable(pass.throttled(answer.retry_after())),
-            Says::BadSecret => {
-                pass.refused(secret.setting());
-                Outcome::Unavailable(says.reason().into())
-            }
-            Says::Broken => {
-                pass.failed();
-                Outcome::Unavailable(unavailable(says.reason(), answer))
-            }
-            Says::Nonsense => {
-                pass.unreadable();
-                Outcome::Unavailable(says.reason().into())
-            }
+            Says::FewerCalls => return Outcome::Unavailable(pass.throttled(answer.retry_after())),
+            Says::OverQuota => return Outcome::Unavailable(pass.over_quota(answer.retry_after())),
+            Says::BadSecret | Says::Forbidden => pass.refused(secret.setting()),
+            Says::Broken => pass.failed(),
+            Says::Nonsense => pass.unreadable(),
         }
+        Outcome::Unavailable(unavailable(says.reason(), answer))
     }
 
     fn read(&self, kind: TokenType, answer: &Answer, pass: Pass<'_>) -> Outcome<MachineAuth> {
@@ -244,10 +265,6 @@ fn unavailable(reason: Reason, answer: &Answer) -> AuthError {
         Some(delay) => AuthError::retry_after(reason, delay),
         None => reason.into(),
     }
-}
-
-fn is_refused(outcome: &Outcome<MachineAuth>) -> bool {
-    matches!(outcome, Outcome::Unavailable(error) if error.cause() == Reason::Credentials)
 }
 
 fn log(kind: TokenType, outcome: &Outcome<MachineAuth>) {

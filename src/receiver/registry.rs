@@ -7,14 +7,14 @@ use http::StatusCode;
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
-use crate::admin::{AdminClient, AdminError, AdminErrorKind};
+use crate::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
 use crate::cache::{CacheKey, Memo, Named, Outcome, Told};
 use crate::clock;
 use crate::error::Reason;
 use crate::id::MachineId;
 use crate::setting::SECRET_KEY;
 use crate::tasks::Wait;
-use crate::upstream::{Lane, Pass, Upstream};
+use crate::upstream::{About, CallInfo, Lane, Pass, Upstream};
 
 /// A sender that may reach this machine.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Registry {
                 let (registry, sender) = (Arc::clone(&registry), sender.clone());
                 async move {
                     match sender {
-                        Some(sender) => registry.ask(sender).await,
+                        Some(sender) => registry.ask(sender, name).await,
                         // A signed subject that is no machine's identifier: there is no such machine.
                         None => Outcome::Bad(Reason::WrongReceiver),
                     }
@@ -83,9 +83,14 @@ impl Registry {
 
     /// A signature that is right has brought us here, so nobody can make these questions up: they
     /// go in the lane of known tokens.
-    async fn ask(self: Arc<Self>, sender: MachineId) -> Outcome<Sender> {
+    async fn ask(self: Arc<Self>, sender: MachineId, name: CacheKey) -> Outcome<Sender> {
         let deadline = clock::after(self.parts.timeout);
-        let pass = match self.parts.upstream.enter(Lane::Known, deadline).await {
+        let call = CallInfo {
+            lane: Lane::Known,
+            about: About::Machine,
+            name,
+        };
+        let pass = match self.parts.upstream.enter(call, deadline).await {
             Ok(pass) => pass,
             Err(error) => return Outcome::Unavailable(error),
         };
@@ -110,31 +115,45 @@ impl Registry {
 }
 
 fn judge(error: &AdminError, pass: Pass<'_>) -> Outcome<Sender> {
-    let status = error.api().map(|api| api.status);
     tracing::debug!(%error, "the registry gave no answer");
-    match (status, error.kind()) {
-        (Some(StatusCode::NOT_FOUND), _) => {
+    let reason = match error.api() {
+        Some(api) => return judge_refusal(api, pass),
+        None if error.kind() == AdminErrorKind::Transport && !error.is_unreadable() => {
+            pass.failed();
+            Reason::Upstream
+        }
+        None => {
+            pass.unreadable();
+            Reason::UpstreamAnswer
+        }
+    };
+    Outcome::Unavailable(reason.into())
+}
+
+/// Only an answer with Clerk's list of errors says no: a proxy answers 404 as well.
+fn judge_refusal(api: &ApiError, pass: Pass<'_>) -> Outcome<Sender> {
+    let is_quota = api.status == StatusCode::PAYMENT_REQUIRED || api.is_quota_exceeded();
+    let reason = match api.status {
+        _ if is_quota => return Outcome::Unavailable(pass.over_quota(api.retry_after)),
+        StatusCode::NOT_FOUND if !api.errors.is_empty() => {
             pass.worked();
-            Outcome::Bad(Reason::WrongReceiver)
+            return Outcome::Bad(Reason::WrongReceiver);
         }
-        (Some(StatusCode::TOO_MANY_REQUESTS), _) => {
-            Outcome::Unavailable(pass.throttled(error.retry_after()))
+        StatusCode::TOO_MANY_REQUESTS => {
+            return Outcome::Unavailable(pass.throttled(api.retry_after));
         }
-        (Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _) => {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             pass.refused(SECRET_KEY);
-            Outcome::Unavailable(Reason::Credentials.into())
+            Reason::Credentials
         }
-        (Some(status), _) if status.is_server_error() => {
+        status if status.is_server_error() => {
             pass.failed();
-            Outcome::Unavailable(Reason::Upstream.into())
-        }
-        (None, AdminErrorKind::Transport) => {
-            pass.failed();
-            Outcome::Unavailable(Reason::Upstream.into())
+            Reason::Upstream
         }
         _ => {
             pass.unreadable();
-            Outcome::Unavailable(Reason::UpstreamAnswer.into())
+            Reason::UpstreamAnswer
         }
-    }
+    };
+    Outcome::Unavailable(reason.into())
 }

@@ -10,6 +10,9 @@ use super::retry::RetryPolicy;
 pub(crate) const OBJECT_LIMIT: usize = 64 * 1024;
 /// The largest key set.
 pub(crate) const KEY_SET_LIMIT: usize = 256 * 1024;
+/// The largest answer about a machine: 150 scopes, each with a name of 255 characters, which take
+/// up to twelve bytes each where JSON escapes them.
+pub(crate) const MACHINE_LIMIT: usize = 1024 * 1024;
 /// The largest page of a listing.
 pub(crate) const PAGE_LIMIT: usize = 1024 * 1024;
 

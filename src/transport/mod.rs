@@ -19,7 +19,7 @@ use self::client::HttpClient;
 use crate::clock;
 
 pub(crate) use self::answer::Answer;
-pub(crate) use self::call::{Call, KEY_SET_LIMIT, PAGE_LIMIT};
+pub(crate) use self::call::{Call, KEY_SET_LIMIT, MACHINE_LIMIT, PAGE_LIMIT};
 pub(crate) use self::error::{TransportError, TransportErrorKind};
 pub(crate) use self::retry::RetryPolicy;
 pub(crate) use self::url::{BaseUrl, BaseUrlError, is_loopback};

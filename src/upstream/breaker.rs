@@ -1,20 +1,32 @@
 //! Keeps a dead or throttling upstream from costing a timeout for every request.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::call::{About, CallInfo, Lane};
+use super::suspects::Suspects;
+use crate::cache::CacheKey;
 use crate::error::{AuthError, Reason};
 
 /// Failures in a row after which calls are refused.
 const FAILURES: u32 = 5;
+/// So many different tokens or machines have to be among them. Fewer may be tokens that Clerk
+/// cannot answer about, and their senders must not be able to hold the others back.
+const DISTINCT: usize = 3;
 /// While calls are refused, one is let through in each of these.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// A known token may send the next one earlier: it was good, so it shows best whether Clerk is
+/// back, and nobody who sends made-up tokens can take its turn.
+const KNOWN_PROBE_EVERY: Duration = Duration::from_millis(250);
 /// The longest pause that a `Retry-After` is taken for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The pause for a 429 that does not say how long.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+/// The pause where a quota is used up and nothing is said of how long: it mends by the month or by
+/// hand, and half a minute is what whoever mends it waits at most.
+const QUOTA_PAUSE: Duration = Duration::from_secs(30);
 
 /// Whether calls are let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,149 +46,179 @@ pub enum BreakerState {
 /// A probe holds nothing: each half second is worth one call, so that a probe which is cancelled
 /// or hangs keeps nobody from sending the next.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
-    failures: AtomicU32,
-    /// Milliseconds on the monotonic clock.
-    next_probe: AtomicU64,
-    paused_until: AtomicU64,
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failures: u32,
+    /// What they were about: the first few that differ.
+    distinct: Vec<CacheKey>,
+    /// When the last probe was sent, or else when calls began to be refused.
+    probed_at: Duration,
+    paused_until: Duration,
+    /// What a quota is used up for, and when it is asked about again. Others go on: whoever makes
+    /// up API keys must not hold M2M tokens back.
+    quotas: Vec<(About, Duration)>,
+    suspects: Suspects,
+}
+
+/// Whether a call was let through as all are, or to see whether Clerk is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    Usual,
+    Probe,
 }
 
 impl Breaker {
-    /// Tells whether a call may be made now.
-    pub(super) fn check(&self, now: Duration) -> Result<(), AuthError> {
-        let now = millis(now);
-        let pause = self
-            .paused_until
-            .load(Ordering::Relaxed)
-            .saturating_sub(now);
-        if pause > 0 {
-            let pause = Duration::from_millis(pause);
-            return Err(AuthError::retry_after(Reason::RateLimited, pause));
+    /// Returns `Ok` if a call may be made now.
+    pub(super) fn check(&self, call: &CallInfo, now: Duration) -> Result<Leave, AuthError> {
+        let mut state = self.lock();
+        state.check_pause(now)?;
+        state.check_quota(call.about, now)?;
+        if !state.is_open() {
+            state.suspects.check(&call.name, now)?;
+            return Ok(Leave::Usual);
         }
-        if self.failures.load(Ordering::Relaxed) < FAILURES || self.takes_probe(now) {
-            return Ok(());
+        let every = match call.lane {
+            Lane::Unknown => PROBE_EVERY,
+            Lane::Known => KNOWN_PROBE_EVERY,
+        };
+        if now < state.probed_at.saturating_add(every) {
+            return Err(AuthError::retry_after(Reason::Upstream, every));
         }
-        Err(AuthError::retry_after(Reason::Upstream, PROBE_EVERY))
+        state.suspects.check(&call.name, now)?;
+        state.probed_at = now;
+        Ok(Leave::Probe)
     }
 
-    fn takes_probe(&self, now: u64) -> bool {
-        let due = self.next_probe.load(Ordering::Relaxed);
-        let next = now.saturating_add(millis(PROBE_EVERY));
-        now >= due
-            && self
-                .next_probe
-                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+    /// Returns `Ok` if a call that was let through may still be made, after it has waited.
+    pub(super) fn check_again(
+        &self,
+        call: &CallInfo,
+        leave: Leave,
+        now: Duration,
+    ) -> Result<(), AuthError> {
+        let state = self.lock();
+        state.check_pause(now)?;
+        state.check_quota(call.about, now)?;
+        if state.is_open() && leave == Leave::Usual {
+            return Err(AuthError::retry_after(Reason::Upstream, PROBE_EVERY));
+        }
+        Ok(())
     }
 
-    pub(super) fn worked(&self) {
-        if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
+    pub(super) fn is_paused(&self, now: Duration) -> bool {
+        self.lock().check_pause(now).is_err()
+    }
+
+    /// Clerk answered as it should.
+    pub(super) fn worked(&self, name: &CacheKey) {
+        let mut state = self.lock();
+        state.suspects.worked(name);
+        if state.forget_failures() {
             tracing::info!("Clerk answers again");
         }
     }
 
-    pub(super) fn failed(&self, now: Duration) {
-        let before = self.failures.fetch_add(1, Ordering::Relaxed);
-        if before.saturating_add(1) == FAILURES {
-            let next = millis(now).saturating_add(millis(PROBE_EVERY));
-            self.next_probe.store(next, Ordering::Relaxed);
+    /// Clerk did not answer, or answered with an error of its own.
+    pub(super) fn failed(&self, name: CacheKey, now: Duration) {
+        let mut state = self.lock();
+        state.suspects.failed(name, Reason::Upstream, now);
+        let was_open = state.is_open();
+        state.failures = state.failures.saturating_add(1);
+        if state.distinct.len() < DISTINCT && !state.distinct.contains(&name) {
+            state.distinct.push(name);
+        }
+        if state.is_open() && !was_open {
+            state.probed_at = now;
             tracing::error!(
-                failures = FAILURES,
+                failures = state.failures,
                 "Clerk does not answer; calls are held back"
             );
         }
-        if before == u32::MAX {
-            self.failures.store(u32::MAX, Ordering::Relaxed);
-        }
+    }
+
+    /// Clerk answered this name in a way that says nothing about what it answers others: neither
+    /// good nor a failure, so that it neither opens nor closes.
+    pub(super) fn odd(&self, name: CacheKey, reason: Reason, now: Duration) {
+        self.lock().suspects.failed(name, reason, now);
+    }
+
+    /// Clerk works, and refuses us: this ends an outage, and the name is asked about less often.
+    pub(super) fn refused(&self, name: CacheKey, reason: Reason, now: Duration) {
+        let mut state = self.lock();
+        state.forget_failures();
+        state.suspects.failed(name, reason, now);
     }
 
     /// Keeps to a `Retry-After`; returns the pause that is kept.
     pub(super) fn pause(&self, now: Duration, delay: Option<Duration>) -> Duration {
         let pause = delay.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
-        let until = millis(now.saturating_add(pause));
-        self.paused_until.fetch_max(until, Ordering::Relaxed);
+        let mut state = self.lock();
+        state.paused_until = state.paused_until.max(now.saturating_add(pause));
+        pause
+    }
+
+    /// Holds back what a quota is used up for; returns for how long.
+    pub(super) fn over_quota(
+        &self,
+        call: &CallInfo,
+        now: Duration,
+        delay: Option<Duration>,
+    ) -> Duration {
+        let pause = delay.unwrap_or(QUOTA_PAUSE).min(LONGEST_PAUSE);
+        let mut state = self.lock();
+        state.forget_failures();
+        state.quotas.retain(|(about, _)| *about != call.about);
+        state.quotas.push((call.about, now.saturating_add(pause)));
         pause
     }
 
     pub(super) fn state(&self, now: Duration) -> BreakerState {
-        if self.paused_until.load(Ordering::Relaxed) > millis(now) {
+        let state = self.lock();
+        if state.check_pause(now).is_err() {
             BreakerState::Paused
-        } else if self.failures.load(Ordering::Relaxed) >= FAILURES {
+        } else if state.is_open() {
             BreakerState::Open
         } else {
             BreakerState::Closed
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+impl State {
+    fn is_open(&self) -> bool {
+        self.failures >= FAILURES && self.distinct.len() >= DISTINCT
+    }
+
+    fn check_pause(&self, now: Duration) -> Result<(), AuthError> {
+        let left = self.paused_until.saturating_sub(now);
+        if left.is_zero() {
+            return Ok(());
+        }
+        Err(AuthError::retry_after(Reason::RateLimited, left))
+    }
+
+    fn check_quota(&self, about: About, now: Duration) -> Result<(), AuthError> {
+        let held = self.quotas.iter().find(|(held, _)| *held == about);
+        match held.map(|(_, until)| until.saturating_sub(now)) {
+            Some(left) if !left.is_zero() => Err(AuthError::retry_after(Reason::Quota, left)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins to count anew; returns `true` if calls were refused until now.
+    fn forget_failures(&mut self) -> bool {
+        let was_open = self.is_open();
+        self.failures = 0;
+        self.distinct.clear();
+        was_open
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    fn open() -> Breaker {
-        let breaker = Breaker::default();
-        for _ in 0..FAILURES {
-            assert!(breaker.check(at(0)).is_ok());
-            breaker.failed(at(0));
-        }
-        breaker
-    }
-
-    #[test]
-    fn rule_13_failures_in_a_row_hold_calls_back() {
-        let breaker = open();
-        assert_eq!(breaker.state(at(0)), BreakerState::Open);
-        let error = breaker.check(at(0)).unwrap_err();
-        assert_eq!(
-            (error.cause(), error.retry_delay()),
-            (Reason::Upstream, Some(PROBE_EVERY))
-        );
-    }
-
-    #[test]
-    fn rule_13_a_good_answer_between_failures_starts_the_count_anew() {
-        let breaker = Breaker::default();
-        for _ in 0..100 {
-            for _ in 1..FAILURES {
-                breaker.failed(at(0));
-            }
-            breaker.worked();
-        }
-        assert_eq!(breaker.state(at(0)), BreakerState::Closed);
-    }
-
-    #[test]
-    fn rule_13_one_probe_in_each_half_second_and_none_is_waited_for() {
-        let breaker = open();
-        let probes = (0..10_000)
-            .filter(|n| breaker.check(at(*n)).is_ok())
-            .count();
-        assert_eq!(
-            probes, 19,
-            "from 500 ms on, lost without a report each time"
-        );
-        breaker.worked();
-        assert!(breaker.check(at(10_001)).is_ok() && breaker.check(at(10_001)).is_ok());
-    }
-
-    #[test]
-    fn rule_13_retry_after_is_kept_up_to_a_bound() {
-        let breaker = Breaker::default();
-        assert_eq!(breaker.pause(at(0), Some(at(86_400_000))), LONGEST_PAUSE);
-        assert_eq!(breaker.pause(at(0), Some(at(2_000))), at(2_000));
-        assert_eq!(
-            breaker.check(at(29_999)).unwrap_err().cause(),
-            Reason::RateLimited
-        );
-        assert!(breaker.check(at(30_000)).is_ok());
-        assert_eq!(Breaker::default().pause(at(0), None), DEFAULT_PAUSE);
-    }
-}
+mod tests;

@@ -3,8 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::LONGEST_WAIT;
+use super::call::Lane;
 use super::pace::Pace;
-use super::{LONGEST_WAIT, Lane};
 
 /// The rates of the budget, in calls per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,45 +1,45 @@
 //! Guards the calls that verify tokens: a budget, a bound on calls in flight, a circuit breaker.
 //!
 //! 1. Calls share one budget. Unknown tokens may use a part of it; known ones have a part of their
-//!    own and whatever unknown ones leave.
+//!    own and whatever unknown ones leave. So it is with the places for calls under way.
 //! 2. Over budget a call waits at most 100 ms, and is refused if that is not enough. While too
 //!    many are under way it waits for a place for half of its time: the rest is for the call.
-//! 3. After failures in a row calls are refused at once, save for one try in each half second.
-//! 4. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
+//! 3. After failures in a row, of three tokens or more, calls are refused at once, save for one try
+//!    in each half second, which known tokens may make first.
+//! 4. A token whose own calls fail in a row is asked about once in a second, and holds no other
+//!    token back.
+//! 5. Where a quota is used up, nothing more of its kind is asked for a while.
+//! 6. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
 //!    back by a twentieth in each second.
 //!
-//! Order within this folder: `pace` ← `budget`; `breaker`, `report`; ← here.
+//! Order within this folder: `call`; `pace` ← `budget`; `suspects` ← `breaker`; `places`, `report`;
+//! ← here.
 
 mod breaker;
 mod budget;
+mod call;
 mod pace;
+mod places;
 #[cfg(test)]
 mod replicas_tests;
 mod report;
+mod suspects;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use self::breaker::Breaker;
 pub use self::breaker::BreakerState;
+use self::breaker::{Breaker, Leave};
 use self::budget::Budget;
 pub(crate) use self::budget::BudgetConfig;
+pub(crate) use self::call::{About, CallInfo, Lane};
+use self::places::{Place, Places};
 use self::report::Reports;
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 use crate::trouble::{Failure, Trouble};
-
-/// On whose behalf a call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// A token that nothing is known of: anybody can make these up.
-    Unknown,
-    /// A token that was good when Clerk was last asked.
-    Known,
-}
 
 /// The longest wait for the budget.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -49,7 +49,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 pub(crate) struct Upstream {
     budget: Budget,
     breaker: Breaker,
-    in_flight: Arc<Semaphore>,
+    places: Places,
     reports: Reports,
     clock: Arc<dyn Clock>,
 }
@@ -58,9 +58,10 @@ pub(crate) struct Upstream {
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
     upstream: &'a Upstream,
+    call: CallInfo,
     /// When it was given, on the monotonic clock.
     since: Duration,
-    _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Upstream {
@@ -68,44 +69,51 @@ impl Upstream {
         Self {
             budget: Budget::new(budget, clock.monotonic()),
             breaker: Breaker::default(),
-            in_flight: Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(in_flight),
             reports: Reports::default(),
             clock,
         }
     }
 
-    /// Waits for leave to make one call, or is told at once that there is none to be had.
+    /// Waits for leave to make one call, or fails at once where there is none.
     ///
-    /// The breaker is asked first: a call that it refuses costs no budget.
-    pub(crate) async fn enter(&self, lane: Lane, deadline: Instant) -> Result<Pass<'_>, AuthError> {
-        let now = self.clock.monotonic();
-        self.breaker.check(now)?;
-        let wait = self
-            .budget
-            .take(lane, now)
-            .map_err(|wait| self.refuse(lane, wait))?;
+    /// The breaker is asked first: a call that it refuses costs no budget. It is asked again after
+    /// the waits, since calls that were under way meanwhile may have ended in a pause.
+    pub(crate) async fn enter(
+        &self,
+        call: CallInfo,
+        deadline: Instant,
+    ) -> Result<Pass<'_>, AuthError> {
+        let (leave, wait) = self.admit(&call, self.clock.monotonic())?;
         if !wait.is_zero() {
             sleep(wait).await;
         }
         let patience = deadline.saturating_duration_since(Instant::now());
-        let slot = timeout(
-            patience.mul_f64(0.5),
-            Arc::clone(&self.in_flight).acquire_owned(),
-        )
-        .await;
-        match slot {
-            Ok(Ok(slot)) => Ok(Pass {
-                upstream: self,
-                since: self.clock.monotonic(),
-                _slot: slot,
-            }),
-            _ => Err(self.refuse(lane, Duration::ZERO)),
+        let place = self.places.take(call.lane, patience.mul_f64(0.5)).await;
+        let place = place.ok_or_else(|| self.refuse(call.lane, Duration::ZERO))?;
+        let now = self.clock.monotonic();
+        self.breaker.check_again(&call, leave, now)?;
+        Ok(Pass {
+            upstream: self,
+            call,
+            since: now,
+            _place: place,
+        })
+    }
+
+    /// Returns how long the call has to wait for the budget, if it may be made at all.
+    fn admit(&self, call: &CallInfo, now: Duration) -> Result<(Leave, Duration), AuthError> {
+        let leave = self.breaker.check(call, now)?;
+        match self.budget.take(call.lane, now) {
+            Ok(wait) => Ok((leave, wait)),
+            Err(wait) => Err(self.refuse(call.lane, wait)),
         }
     }
 
     /// Takes leave for one more try of a call that has been let in, if that needs no wait.
     pub(crate) fn may_retry(&self, lane: Lane) -> bool {
-        self.budget.take_at_once(lane, self.clock.monotonic())
+        let now = self.clock.monotonic();
+        !self.breaker.is_paused(now) && self.budget.take_at_once(lane, now)
     }
 
     fn refuse(&self, lane: Lane, wait: Duration) -> AuthError {
@@ -125,7 +133,7 @@ impl Upstream {
     }
 
     pub(crate) fn free_slots(&self) -> usize {
-        self.in_flight.available_permits()
+        self.places.free()
     }
 
     pub(crate) fn reports(&self) -> &Reports {
@@ -141,21 +149,19 @@ impl Upstream {
 impl Pass<'_> {
     /// Clerk answered as it should, whatever it said about the token.
     pub(crate) fn worked(self) {
-        self.upstream.breaker.worked();
+        self.upstream.breaker.worked(&self.call.name);
         self.upstream.reports.worked();
     }
 
     /// Clerk did not answer, or answered with an error of its own.
     pub(crate) fn failed(self) {
-        self.upstream
-            .breaker
-            .failed(self.upstream.clock.monotonic());
+        self.upstream.breaker.failed(self.call.name, self.now());
         self.upstream.note((Trouble::Failing, None));
     }
 
     /// Clerk asks for fewer calls.
     pub(crate) fn throttled(self, delay: Option<Duration>) -> AuthError {
-        let now = self.upstream.clock.monotonic();
+        let now = self.now();
         let pause = self.upstream.breaker.pause(now, delay);
         let until = now.saturating_add(pause);
         self.upstream.budget.throttled(self.since, now, until);
@@ -163,16 +169,31 @@ impl Pass<'_> {
         AuthError::retry_after(Reason::RateLimited, pause)
     }
 
+    /// A quota is used up, or the plan does not hold what was asked for.
+    pub(crate) fn over_quota(self, delay: Option<Duration>) -> AuthError {
+        let breaker = &self.upstream.breaker;
+        let pause = breaker.over_quota(&self.call, self.now(), delay);
+        self.upstream.note((Trouble::Quota, None));
+        AuthError::retry_after(Reason::Quota, pause)
+    }
+
     /// An answer came that cannot be read. It says nothing about whether the next one can: a
     /// sender who finds a token with a strange answer must not be able to hold calls back.
     pub(crate) fn unreadable(self) {
-        self.upstream.breaker.worked();
+        let (name, now) = (self.call.name, self.now());
+        self.upstream.breaker.odd(name, Reason::UpstreamAnswer, now);
         self.upstream.note((Trouble::Unreadable, None));
     }
 
     /// Clerk refuses the secret of this service that this setting holds.
     pub(crate) fn refused(self, setting: &'static str) {
-        self.upstream.breaker.worked();
+        let (name, now) = (self.call.name, self.now());
+        let breaker = &self.upstream.breaker;
+        breaker.refused(name, Reason::Credentials, now);
         self.upstream.note((Trouble::Credentials, Some(setting)));
+    }
+
+    fn now(&self) -> Duration {
+        self.upstream.clock.monotonic()
     }
 }

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::Lane;
 use super::breaker::Breaker;
 use super::budget::{Budget, BudgetConfig};
+use super::call::{About, CallInfo, Lane};
+use crate::cache::{Domain, KeyHasher};
 
 const REPLICAS: u64 = 50;
 const SECOND: u64 = 1_000_000;
@@ -101,6 +102,11 @@ impl Tally {
 
 /// Runs them; returns one tally for each ten seconds.
 fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
+    let call = CallInfo {
+        lane: Lane::Unknown,
+        about: About::Machine,
+        name: KeyHasher::new().unwrap().key(Domain::Machine, b"a"),
+    };
     let config = BudgetConfig::new(BudgetConfig::PRODUCTION, None, None);
     let replicas: Vec<_> = (0..REPLICAS)
         .map(|_| Replica {
@@ -120,7 +126,7 @@ fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
         match event {
             Event::Wish => {
                 events.push(Reverse((now + WISH, number, Event::Wish)));
-                if replica.breaker.check(at(now)).is_ok()
+                if replica.breaker.check(&call, at(now)).is_ok()
                     && let Ok(wait) = replica.budget.take(Lane::Unknown, at(now))
                 {
                     let leaves = now + wait.as_micros() as u64;
@@ -142,7 +148,7 @@ fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
                 let pause = replica.breaker.pause(at(now), Some(at(seconds * SECOND)));
                 replica.budget.throttled(at(left), at(now), at(now) + pause);
             }
-            Event::Answer { pause: None, .. } => replica.breaker.worked(),
+            Event::Answer { pause: None, .. } => replica.breaker.worked(&call.name),
         }
     }
     tallies

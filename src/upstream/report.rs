@@ -67,6 +67,10 @@ fn announce((trouble, setting): Failure) {
              answered with 503",
             setting.unwrap_or(SECRET_KEY)
         ),
+        Trouble::Quota => tracing::error!(
+            "a quota at Clerk is used up, or the plan does not hold what is asked for; see the usage \
+             and the plan in Clerk's dashboard. Tokens that are not remembered are answered with 503"
+        ),
         Trouble::RateLimited => tracing::warn!("Clerk asks for fewer calls"),
         Trouble::Failing => tracing::warn!("a call to Clerk failed"),
         Trouble::Unreadable => tracing::error!("Clerk answered with something that cannot be read"),

@@ -11,6 +11,7 @@ use crate::admin::error::AdminError;
 use crate::admin::input;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
+use crate::transport::MACHINE_LIMIT;
 
 /// A request to create a machine; see [`Machines::create`](super::Machines::create).
 #[derive(Debug, Clone)]
@@ -77,6 +78,7 @@ impl CreateMachine {
             default_token_ttl: input::optional(self.default_token_ttl, input::default_token_ttl)?,
         };
         let call = self.client.write(Method::POST, &[super::MACHINES]);
+        let call = call.body_limit(MACHINE_LIMIT);
         let answer = call.json(&body)?.send_raw(&self.client).await?;
         // Read twice instead of flattened: a flattened field is copied into a buffer that is not
         // wiped.

@@ -19,6 +19,7 @@ use super::client::AdminClient;
 use super::error::AdminError;
 use super::wire::Gone;
 use crate::id::MachineId;
+use crate::transport::MACHINE_LIMIT;
 
 const MACHINES: &str = "machines";
 
@@ -77,6 +78,7 @@ impl<'a> Machines<'a> {
     /// kind [`Decode`](crate::AdminErrorKind::Decode).
     pub async fn get(self, id: &MachineId) -> Result<Machine, AdminError> {
         let call = self.client.read(Method::GET, &[MACHINES, id.as_str()]);
+        let call = call.body_limit(MACHINE_LIMIT);
         model::found(&call.send_raw(self.client).await?, id)
     }
 

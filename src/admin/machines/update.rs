@@ -10,6 +10,7 @@ use crate::admin::client::AdminClient;
 use crate::admin::error::AdminError;
 use crate::admin::input;
 use crate::id::MachineId;
+use crate::transport::MACHINE_LIMIT;
 
 /// A request to change a machine; see [`Machines::update`](super::Machines::update).
 #[derive(Debug, Clone)]
@@ -67,6 +68,6 @@ impl UpdateMachine {
         };
         let path = [super::MACHINES, self.id.as_str()];
         let call = self.client.write(Method::PATCH, &path).json(&body)?;
-        call.send(&self.client).await
+        call.body_limit(MACHINE_LIMIT).send(&self.client).await
     }
 }

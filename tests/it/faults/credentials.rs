@@ -1,7 +1,7 @@
 //! Rule 8: Clerk refuses our own secret. That is our fault and nobody else's.
 
 use clerk_machine_auth::Trouble;
-use clerk_machine_auth::testing::{Endpoint, Fault};
+use clerk_machine_auth::testing::{Endpoint, Fault, Unscoped};
 
 use crate::faults::world::{SECOND, World, status};
 use crate::support::log;
@@ -88,5 +88,69 @@ async fn rule_8_refused_credentials_are_reported_once_until_they_work_again() {
         assert_eq!(reported(), reports, "one for each time");
         world.clerk.clear_faults();
         assert_eq!(status(&service, &world.key()).await, 200);
+    }
+}
+
+/// How Clerk answers about an M2M token that may not reach the asking machine is not documented.
+#[tokio::test]
+async fn rule_8_a_403_does_not_reload_the_machine_secret() {
+    let world = World::new().await;
+    world
+        .clerk
+        .configure(|options| options.unscoped = Unscoped::Forbidden);
+    let admin = world.service().admin().unwrap().clone();
+    let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
+    let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+    let service = world.builder().machine_secret(secret).build().unwrap();
+    let stranger = world.clerk.machine("stranger").create();
+    let unscoped = world.clerk.m2m_token(&stranger).create();
+    for _ in 0..11 {
+        assert_eq!(status(&service, unscoped.token()).await, 503);
+    }
+    let calls = |endpoint| world.clerk.calls(endpoint);
+    assert_eq!(calls(Endpoint::VerifyM2mToken), 5, "then once in a second");
+    assert_eq!(calls(Endpoint::GetMachineSecret), 1, "loaded once");
+    // The reload that a real rotation needs has not been used up.
+    let zero = std::time::Duration::ZERO;
+    world.clerk.rotate_machine_secret(&world.me, zero);
+    let good = world.clerk.m2m_token(&world.caller).create();
+    assert_eq!(status(&service, good.token()).await, 200);
+    assert_eq!(calls(Endpoint::GetMachineSecret), 2);
+}
+
+#[tokio::test]
+async fn rule_8_a_quota_is_a_trouble_of_its_own_and_holds_back_its_own_kind() {
+    for fault in [
+        Fault::status(402),
+        Fault::status(403).body(r#"{"errors":[{"code":"token_quota_exceeded"}]}"#),
+    ] {
+        let world = World::new().await;
+        let admin = world.service().admin().unwrap().clone();
+        let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
+        let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+        let service = world.builder().machine_secret(secret).build().unwrap();
+        world.clerk.fault(Endpoint::VerifyM2mToken, fault).always();
+        let token = || world.clerk.m2m_token(&world.caller).create();
+        let error = service.verify(token().token()).await.unwrap_err();
+        assert_eq!((error.status().as_u16(), error.reason()), (503, "quota"));
+        assert_eq!(error.retry_delay(), Some(SECOND * 30));
+        assert_eq!(service.health().trouble, Some(Trouble::Quota));
+        for _ in 0..10 {
+            assert_eq!(status(&service, token().token()).await, 503);
+        }
+        assert_eq!(
+            world.clerk.calls(Endpoint::VerifyM2mToken),
+            1,
+            "calls are held"
+        );
+        assert_eq!(
+            world.clerk.calls(Endpoint::GetMachineSecret),
+            1,
+            "no reload"
+        );
+        assert_eq!(status(&service, &world.key()).await, 200, "another kind");
+        world.clerk.clear_faults();
+        world.pass(SECOND * 30);
+        assert_eq!(status(&service, token().token()).await, 200);
     }
 }

@@ -191,3 +191,47 @@ async fn rule_13_a_probe_whose_caller_is_gone_still_counts() {
     assert_eq!(service.health().breaker, BreakerState::Closed);
     assert_eq!(status(&service, &world.key()).await, 200);
 }
+
+/// Unknown tokens take every place that they can get, and wait for more.
+#[tokio::test]
+async fn rule_12_places_are_kept_for_known_tokens() {
+    let world = World::new().await;
+    let builder = world.builder().calls_in_flight(4).timeout(SECOND * 2);
+    let service = builder.build().unwrap();
+    let known = world.key();
+    assert_eq!(status(&service, &known).await, 200);
+    world.pass(SECOND * 127);
+    let jwt = world.jwt();
+    world.always(Fault::hang());
+    let junk: Vec<_> = (0..10).map(|n| format!("ak_junk_{n:02}")).collect();
+    let flood = async { join_all(junk.iter().map(|token| status(&service, token))).await };
+    let genuine = async {
+        while world.asked() < 4 {
+            tokio::time::sleep(SECOND / 100).await;
+        }
+        status(&service, &jwt).await
+    };
+    let (_, genuine) = tokio::join!(flood, genuine);
+    assert_eq!(genuine, 200, "its sender was asked about");
+    assert_eq!(
+        world.asked(),
+        1 + 3,
+        "one place of four was left to known tokens"
+    );
+}
+
+/// Clerk asks for a pause while others wait for their place.
+#[tokio::test]
+async fn rule_13_calls_that_waited_keep_to_a_pause_that_began_meanwhile() {
+    let world = World::new().await;
+    let service = world.builder().calls_in_flight(2).timeout(SECOND * 5);
+    let service = service.build().unwrap();
+    let throttling = Fault::status(429).header("retry-after", "20");
+    world.always(throttling.after(SECOND / 5));
+    let keys: Vec<_> = (0..16).map(|_| world.key()).collect();
+    let answers = join_all(keys.iter().map(|key| service.verify(key))).await;
+    for answer in answers {
+        assert_eq!(answer.unwrap_err().reason(), "rate_limited");
+    }
+    assert_eq!(world.asked(), 2, "those that were under way");
+}

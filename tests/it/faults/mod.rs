@@ -12,6 +12,7 @@ mod leaders;
 mod life;
 mod model;
 mod outage;
+mod poison;
 mod registry;
 mod runtimes;
 mod storms;

@@ -87,7 +87,15 @@ async fn rule_9_trouble_of_the_registry_is_told_apart_and_never_lets_anybody_in(
     let table = [
         (Fault::status(401), "credentials", Trouble::Credentials),
         (Fault::status(403), "credentials", Trouble::Credentials),
+        (Fault::status(402), "quota", Trouble::Quota),
         (Fault::status(429), "rate_limited", Trouble::RateLimited),
+        (
+            Fault::status(404)
+                .header("content-type", "text/html")
+                .body("<html>"),
+            "upstream_answer",
+            Trouble::Unreadable,
+        ),
         (Fault::status(500), "upstream", Trouble::Failing),
         (Fault::hang(), "upstream", Trouble::Failing),
         (Fault::drop_connection(), "upstream", Trouble::Failing),
@@ -127,7 +135,9 @@ async fn rule_13_a_dead_registry_opens_the_breaker_and_a_strange_one_does_not() 
         let service = world.service();
         world.clerk.fault(Endpoint::GetMachine, fault).always();
         for _ in 0..5 {
-            assert_eq!(status(&service, &world.jwt()).await, 503);
+            let sender = world.clerk.machine("sender").create();
+            let token = world.clerk.m2m_jwt(&sender).create();
+            assert_eq!(status(&service, token.token()).await, 503);
         }
         assert_eq!(service.health().breaker, state);
     }
@@ -145,4 +155,18 @@ async fn rule_10_a_sender_that_is_forgotten_is_looked_up_again() {
     }
     world.clerk.revoke_grant(&world.caller, &world.me);
     assert_eq!(status(&service, &world.jwt()).await, 401);
+}
+
+/// Each try costs a call, the second as well as the first.
+#[tokio::test]
+async fn rule_12_a_second_question_to_the_registry_asks_leave_of_the_budget() {
+    for (calls, made) in [(1, 1), (2, 2)] {
+        let world = World::new().await;
+        let builder = world.builder().calls_per_second(calls).call_burst(1);
+        let service = builder.unknown_calls_per_second(1).build().unwrap();
+        let dead = Fault::drop_connection();
+        world.clerk.fault(Endpoint::GetMachine, dead).always();
+        assert_eq!(status(&service, &world.jwt()).await, 503);
+        assert_eq!(world.clerk.calls(Endpoint::GetMachine), made, "of {calls}");
+    }
 }

@@ -38,7 +38,7 @@ const ABSENT: Cells = [(503, 0), (503, 0), (200, 0), (200, 0), (200, 0)];
 struct Row(&'static str, fn() -> Option<Fault>, Cells);
 
 #[rustfmt::skip]
-const ROWS: [Row; 37] = [
+const ROWS: [Row; 42] = [
     Row("200, good",                || altered(|_| {}),                                         GOOD),
     Row("200, without claims",      || altered(|body| without(body, "claims")),                 GOOD),
     Row("200, as text/html",        || typed("text/html"),                                      GOOD),
@@ -60,10 +60,15 @@ const ROWS: [Row; 37] = [
     Row("301 elsewhere",            || with(301, "location", "/elsewhere"),                     DOWN),
     Row("400",                      || status_of(400),                                          BAD),
     Row("400, our version",         || refusal(400, "api_version_invalid"),                     DOWN),
+    Row("400, of a proxy",          || of_proxy(400),                                           DOWN),
     Row("401",                      || status_of(401),                                          DOWN),
-    Row("402",                      || status_of(402),                                          DOWN),
+    Row("402",                      || status_of(402),                                          PAUSED),
     Row("403",                      || status_of(403),                                          DOWN),
+    Row("403, of the token",        || refusal(403, "token_not_in_scope"),                      BAD),
+    Row("403, a quota",             || refusal(403, "token_quota_exceeded"),                    PAUSED),
     Row("404",                      || status_of(404),                                          BAD),
+    Row("404, of a proxy",          || of_proxy(404),                                           DOWN),
+    Row("404, without errors",      || Some(Fault::status(404).body("{}")),                     DOWN),
     Row("409",                      || status_of(409),                                          DOWN),
     Row("422",                      || status_of(422),                                          DOWN),
     Row("429, wait 2 s",            || with(429, "retry-after", "2"),                           PAUSED),
@@ -89,6 +94,11 @@ fn with(status: u16, header: &str, value: &str) -> Option<Fault> {
 fn refusal(status: u16, code: &str) -> Option<Fault> {
     let body = json!({"errors": [{"code": code}]}).to_string();
     Some(Fault::status(status).body(body))
+}
+
+fn of_proxy(status: u16) -> Option<Fault> {
+    let fault = Fault::status(status).header("content-type", "text/html");
+    Some(fault.body("<html>no such site</html>"))
 }
 
 fn typed(media_type: &str) -> Option<Fault> {

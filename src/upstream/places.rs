@@ -1,0 +1,58 @@
+//! How many calls may be under way at a time, with places that unknown tokens cannot take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::call::Lane;
+
+/// The part of the places that only known tokens may use: a quarter, as of the calls in a second.
+const RESERVED: usize = 4;
+
+/// The places.
+#[derive(Debug)]
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    /// Those of them that unknown tokens may take.
+    unknown: Arc<Semaphore>,
+}
+
+/// A place that is taken until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_unknown: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    pub(super) fn new(count: usize) -> Self {
+        let count = count.min(Semaphore::MAX_PERMITS);
+        Self {
+            all: Arc::new(Semaphore::new(count)),
+            unknown: Arc::new(Semaphore::new(count.saturating_sub(count / RESERVED))),
+        }
+    }
+
+    /// Waits for a place; `None` if there is none in this time.
+    pub(super) async fn take(&self, lane: Lane, patience: Duration) -> Option<Place> {
+        timeout(patience, self.next(lane)).await.ok().flatten()
+    }
+
+    async fn next(&self, lane: Lane) -> Option<Place> {
+        let of_unknown = match lane {
+            Lane::Known => None,
+            Lane::Unknown => Some(Arc::clone(&self.unknown).acquire_owned().await.ok()?),
+        };
+        let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        Some(Place {
+            _of_all: of_all,
+            _of_unknown: of_unknown,
+        })
+    }
+
+    pub(super) fn free(&self) -> usize {
+        self.all.available_permits()
+    }
+}
