@@ -34,7 +34,7 @@ impl CacheKey {
 
     /// Returns all its bits in eight such numbers.
     pub(super) fn random_parts(&self) -> [u16; 8] {
-        let part = |word: u64, n: u32| (word >> (16 * n)) as u16;
+        let part = |word: u64, n: u32| (word >> n.wrapping_mul(16)) as u16;
         let (high, low) = (self.high, self.low);
         [
             part(high, 0),

@@ -40,11 +40,12 @@ fn a_mistake_names_its_setting() {
 fn a_secret_may_be_text_or_a_secret_already() {
     let key = SecretKey::new("sk_test_4f8a").unwrap();
     let machine = MachineSecretKey::new("ak_4f8a").unwrap();
+    let from_a_file = String::from(" sk_test_4f8a\n");
     for builder in [
         sound(),
         sound().secret_key(key.clone()),
         sound().secret_key("sk_test_4f8a".to_owned()),
-        sound().secret_key(&String::from(" sk_test_4f8a\n")),
+        sound().secret_key(&from_a_file),
         sound().machine_secret_key("ak_4f8a"),
         sound().machine_secret(machine.clone()),
     ] {

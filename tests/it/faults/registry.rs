@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::faults::world::{SECOND, World, status};
 
+/// Spoils what Clerk says of a machine.
+type Spoil = fn(&World, &mut Value);
+
 impl World {
     /// Answers what the registry is asked with this instead.
     fn registry_answers(&self, body: &Value) {
@@ -24,13 +27,13 @@ impl World {
 
 #[tokio::test]
 async fn rule_9_an_answer_about_something_else_is_a_broken_upstream() {
-    let table: [(&str, fn(&World, &mut Value)); 6] = [
+    let table: [(&str, Spoil); 6] = [
         ("another machine", |world, answer| {
             answer["id"] = json!(world.me.id());
         }),
         ("no machine", |_, answer| answer["id"] = json!(7)),
         ("another object", |_, answer| {
-            answer["object"] = json!("user")
+            answer["object"] = json!("user");
         }),
         ("no object", |_, answer| answer["object"] = Value::Null),
         ("no list", |_, answer| {
