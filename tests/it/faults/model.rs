@@ -17,6 +17,8 @@ const SURE: u64 = 54_000 + STALE;
 /// The breaker sends a probe this often, and keeps no pause that is longer.
 const PROBE: u64 = 500;
 const PAUSE: u64 = 30_000;
+/// After a 429 the rate of calls is back to its whole within this time.
+const REGAINED: u64 = 20_000;
 /// Longer outages end the keys too, which is another rule's matter.
 const LONGEST_OUTAGE: u64 = 1_500_000;
 
@@ -129,8 +131,9 @@ impl Model {
         self.world.clerk.clear_faults();
         self.world.clerk.resume_listening().await.unwrap();
         if self.down_since.take().is_some() {
-            // Which of the faults struck last is not looked at: a pause may have been asked for.
-            self.excused_until = self.now + PAUSE;
+            // Which of the faults came last is not looked at: a pause may have been asked for, and
+            // after it the calls come back one by one.
+            self.excused_until = self.now + PAUSE + REGAINED;
         }
     }
 
