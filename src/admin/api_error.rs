@@ -39,7 +39,7 @@ pub struct ApiError {
     pub errors: Vec<ErrorDetail>,
     /// Clerk's trace identifier (else the `cf-ray` of the edge), to quote to Clerk's support.
     pub trace_id: Option<String>,
-    /// How long Clerk asks to be left alone.
+    /// How long Clerk asks to be left alone; at most an hour.
     pub retry_after: Option<Duration>,
 }
 

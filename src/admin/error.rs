@@ -153,7 +153,7 @@ impl AdminError {
         matches!(&*self.0, Cause::Transport(error) if error.is_unreadable())
     }
 
-    /// Returns how long Clerk asks to be left alone.
+    /// Returns how long Clerk asks to be left alone; at most an hour.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.api()?.retry_after

@@ -14,6 +14,10 @@ pub use self::kind::AuthErrorKind;
 pub(crate) use self::reason::Reason;
 use crate::scope::ScopePolicy;
 
+/// The longest delay that is passed on, whatever Clerk asks for: callers add it to the time that it
+/// is, where a number without bounds may overflow.
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
+
 /// Why a request was not let through.
 ///
 /// The layer puts it into the extensions of every response that it makes itself, so that outer
@@ -55,10 +59,10 @@ impl AuthError {
     }
 
     /// Marks a rejection that time may mend.
-    pub(crate) const fn retry_after(reason: Reason, delay: Duration) -> Self {
+    pub(crate) fn retry_after(reason: Reason, delay: Duration) -> Self {
         Self {
             reason,
-            retry_after: Some(delay),
+            retry_after: Some(delay.min(LONGEST_DELAY)),
             required: None,
         }
     }
@@ -93,7 +97,8 @@ impl AuthError {
         self.reason.as_str()
     }
 
-    /// Returns after how long another try may succeed, where time alone may mend it.
+    /// Returns after how long another try may succeed, where time alone may mend it; at most an
+    /// hour.
     #[must_use]
     pub const fn retry_delay(&self) -> Option<Duration> {
         self.retry_after

@@ -1,9 +1,11 @@
 //! What an upstream answered.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+
+use crate::error::LONGEST_DELAY;
 
 /// An answer of any status, with a body that fits the bound.
 #[derive(Debug)]
@@ -14,17 +16,19 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Returns how long the upstream asks to be left alone (RFC 9110 §10.2.3: seconds or a date).
+    /// Returns how long the upstream asks to be left alone (RFC 9110 §10.2.3: seconds or a date);
+    /// at most an hour.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let value = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = httpdate::parse_http_date(value).ok()?;
-        Some(
-            date.duration_since(std::time::SystemTime::now())
-                .unwrap_or_default(),
-        )
+        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        let delay = if is_number {
+            // One that does not fit is a long time all the same.
+            Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+        } else {
+            let date = httpdate::parse_http_date(value).ok()?;
+            date.duration_since(SystemTime::now()).unwrap_or_default()
+        };
+        Some(delay.min(LONGEST_DELAY))
     }
 
     /// Returns a header field as text.
@@ -50,7 +54,10 @@ mod tests {
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("86400"), Some(LONGEST_DELAY));
+        assert_eq!(retry_after("99999999999999999999999"), Some(LONGEST_DELAY));
         assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after(""), None);
         assert_eq!(retry_after("-1"), None);
         assert_eq!(
             retry_after("Sun, 06 Nov 1994 08:49:37 GMT"),

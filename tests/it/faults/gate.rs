@@ -235,3 +235,21 @@ async fn rule_13_calls_that_waited_keep_to_a_pause_that_began_meanwhile() {
     }
     assert_eq!(world.asked(), 2, "those that were under way");
 }
+
+/// Callers add it to the time that it is.
+#[tokio::test]
+async fn rule_8_no_delay_that_clerk_asks_for_is_passed_on_beyond_an_hour() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    for asked in ["86400", "18446744073709551615", "99999999999999999999999"] {
+        let world = World::new().await;
+        world.always(Fault::status(503).header("retry-after", asked));
+        let error = world.service().verify(&world.key()).await.unwrap_err();
+        assert_eq!(error.retry_delay(), Some(HOUR), "{asked}");
+        let broken = Fault::status(422).header("retry-after", asked);
+        world.clerk.fault(Endpoint::Any, broken).always();
+        let admin = world.service().admin().unwrap().clone();
+        let error = admin.machines().list().page().await.unwrap_err();
+        assert_eq!(error.retry_after(), Some(HOUR), "{asked}");
+        assert_eq!(error.api().unwrap().retry_after, Some(HOUR), "{asked}");
+    }
+}
