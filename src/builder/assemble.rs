@@ -200,6 +200,7 @@ impl Shared {
             instance: self.identity.instance.clone(),
             machine: self.identity.machine.clone(),
             upstream: Arc::clone(&self.upstream),
+            capacity: self.settings.capacity,
             policy: OpaquePolicy {
                 api_key_subjects: subjects.map(|prefix| prefix.as_str().into()).collect(),
                 audience: Audience::new(&self.settings.audience),

@@ -27,6 +27,11 @@ pub(crate) struct CacheKey {
 }
 
 impl CacheKey {
+    /// Returns two numbers, each uniformly random over all keys, and the same for one key.
+    pub(crate) const fn halves(&self) -> (u64, u64) {
+        (self.low, self.high)
+    }
+
     /// Returns a number that is uniformly random over all keys, and the same for one key.
     pub(crate) const fn random_part(&self) -> u16 {
         self.high as u16

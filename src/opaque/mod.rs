@@ -9,11 +9,12 @@
 //! 5. The machine secret is preferred for M2M tokens, since Clerk then checks that the token may
 //!    reach the machine.
 //!
-//! Order within this folder: `fields` ← `body` ← `status`; `credential`; ← `verifier`.
+//! Order within this folder: `fields` ← `body` ← `status`; `credential`, `once_good`; ← `verifier`.
 
 mod body;
 mod credential;
 mod fields;
+mod once_good;
 mod status;
 mod verifier;
 

@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::body::OpaquePolicy;
 use super::credential::{Credential, Secrets};
+use super::once_good::OnceGood;
 use super::status::Says;
 use crate::cache::{CacheKey, Outcome, Why};
 use crate::clock::{self, Clock};
@@ -35,6 +36,8 @@ pub(crate) struct OpaqueParts {
     pub(crate) policy: OpaquePolicy,
     /// For one verification, all waits and tries included.
     pub(crate) timeout: Duration,
+    /// How many good verdicts are cached.
+    pub(crate) capacity: u64,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -43,6 +46,7 @@ pub(crate) struct OpaqueParts {
 pub(crate) struct OpaqueVerifier {
     parts: OpaqueParts,
     secrets: Secrets,
+    once_good: OnceGood,
 }
 
 /// One question to Clerk.
@@ -66,7 +70,11 @@ impl OpaqueVerifier {
             instance: parts.instance.clone(),
             machine: parts.machine.clone(),
         };
-        Self { parts, secrets }
+        Self {
+            once_good: OnceGood::new(parts.capacity),
+            parts,
+            secrets,
+        }
     }
 
     /// Asks Clerk about a token.
@@ -77,9 +85,10 @@ impl OpaqueVerifier {
         name: CacheKey,
         why: Why,
     ) -> Outcome<MachineAuth> {
+        let is_known = || self.once_good.holds(&name, self.parts.clock.monotonic());
         let lane = match why {
-            Why::Unknown => Lane::Unknown,
-            Why::Renewal => Lane::Known,
+            Why::Unknown if !is_known() => Lane::Unknown,
+            Why::Unknown | Why::Renewal => Lane::Known,
         };
         let span = tracing::debug_span!("verify_opaque", token_type = kind.as_str(), ?lane);
         let deadline = clock::after(self.parts.timeout);
@@ -93,7 +102,13 @@ impl OpaqueVerifier {
             },
             deadline,
         };
+        let asked = self.parts.clock.monotonic();
         let outcome = self.answer(&question).instrument(span).await;
+        match outcome {
+            Outcome::Good(_) => self.once_good.insert(name, asked),
+            Outcome::Bad(_) => self.once_good.remove(&name),
+            Outcome::Unavailable(_) => {}
+        }
         log(kind, &outcome);
         outcome
     }

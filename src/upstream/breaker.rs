@@ -80,7 +80,7 @@ impl Breaker {
             return Ok(Leave::Usual);
         }
         let every = match call.lane {
-            Lane::Unknown => PROBE_EVERY,
+            Lane::Unknown | Lane::Returning => PROBE_EVERY,
             Lane::Known => KNOWN_PROBE_EVERY,
         };
         if now < state.probed_at.saturating_add(every) {

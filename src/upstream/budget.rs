@@ -1,4 +1,5 @@
-//! How many calls may be made: two token buckets, one of them reserved for known tokens.
+//! How many calls may be made: token buckets, one of them reserved for known tokens, one for
+//! unknown ones that come back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,7 +30,8 @@ impl BudgetConfig {
     /// of two and a half seconds of those.
     ///
     /// At Clerk's limit of ten seconds the worst that a process does then fits: the burst, ten
-    /// seconds of both rates, and one second of the reserve saved up, 150 + 600 + 200 + 20 = 970.
+    /// seconds of all rates, one second of each of the two reserves saved up, and a tenth of a
+    /// second owed: 150 + 800 + 20 + 15 + 8 = 993.
     pub(crate) fn new(total: u32, unknown: Option<u32>, burst: Option<u32>) -> Self {
         let unknown = unknown.unwrap_or_else(|| (total.saturating_mul(3) / 4).max(1));
         let burst = burst.unwrap_or_else(|| (unknown.saturating_mul(5) / 2).max(1));
@@ -47,17 +49,27 @@ pub(super) struct Budget(Mutex<Buckets>);
 
 #[derive(Debug)]
 struct Buckets {
+    /// Of unknown tokens, whoever they are; known ones use what is left of it.
     shared: Bucket,
+    /// Of unknown tokens that come back. What is not used of it flows into `shared`.
+    returning: Bucket,
+    /// Of known tokens.
     reserved: Bucket,
     pace: Pace,
     filled_at: Duration,
 }
 
+/// The part of the unknown tokens' rate that is for those that come back: a quarter, as of the
+/// whole rate for known tokens.
+const RETURNING: f64 = 0.25;
+
 impl Budget {
     pub(super) fn new(config: BudgetConfig, now: Duration) -> Self {
-        let reserved = config.total.saturating_sub(config.unknown);
+        let (total, unknown) = (f64::from(config.total), f64::from(config.unknown));
+        let (reserved, returning) = ((total - unknown).max(0.0), unknown * RETURNING);
         Self(Mutex::new(Buckets {
-            shared: Bucket::full(config.unknown, config.burst),
+            shared: Bucket::full(unknown - returning, config.burst.into()),
+            returning: Bucket::full(returning, returning),
             reserved: Bucket::full(reserved, reserved),
             pace: Pace::full(now),
             filled_at: now,
@@ -85,11 +97,8 @@ impl Budget {
     ) -> Result<Duration, Duration> {
         let mut buckets = self.lock(now);
         let pace = buckets.pace;
-        let bucket = match lane {
-            Lane::Unknown => &mut buckets.shared,
-            Lane::Known => buckets.soonest(),
-        };
-        let wait = pace.wait(now, bucket.debt());
+        let (bucket, debt) = buckets.soonest(lane);
+        let wait = pace.wait(now, debt);
         if wait > longest {
             return Err(wait);
         }
@@ -104,8 +113,15 @@ impl Budget {
     pub(super) fn throttled(&self, asked: Duration, now: Duration, until: Duration) {
         let mut buckets = self.lock(now);
         if buckets.pace.halve(asked, now, until) {
-            buckets.shared.tokens = buckets.shared.tokens.min(0.0);
-            buckets.reserved.tokens = buckets.reserved.tokens.min(0.0);
+            let Buckets {
+                shared,
+                returning,
+                reserved,
+                ..
+            } = &mut *buckets;
+            for bucket in [shared, returning, reserved] {
+                bucket.tokens = bucket.tokens.min(0.0);
+            }
         }
     }
 
@@ -129,17 +145,37 @@ impl Buckets {
     fn fill(&mut self, now: Duration) {
         let worth = self.pace.worth(self.filled_at, now);
         let share = self.pace.share(now);
-        self.shared.fill(worth, share);
-        self.reserved.fill(worth, share);
+        let left_over = self
+            .returning
+            .fill(worth * self.returning.per_second, share);
+        let shared = worth * self.shared.per_second + left_over;
+        self.shared.fill(shared, share);
+        self.reserved.fill(worth * self.reserved.per_second, share);
         self.filled_at = self.filled_at.max(now);
     }
 
-    /// Known tokens use what is reserved for them first, then whatever unknown ones leave.
-    fn soonest(&mut self) -> &mut Bucket {
-        if self.reserved.debt() <= self.shared.debt() {
-            &mut self.reserved
+    /// Returns the bucket that lets a call of this lane through first, and the time at the full rate
+    /// that is missing to it, in seconds.
+    ///
+    /// Known tokens use what is reserved for them first, then whatever unknown ones leave; and so
+    /// do those that come back with theirs.
+    fn soonest(&mut self, lane: Lane) -> (&mut Bucket, f64) {
+        let flows_over = if self.returning.is_full(self.pace.share(self.filled_at)) {
+            self.returning.per_second
         } else {
-            &mut self.shared
+            0.0
+        };
+        let shared = self.shared.debt(self.shared.per_second + flows_over);
+        let own = match lane {
+            Lane::Unknown => return (&mut self.shared, shared),
+            Lane::Returning => &mut self.returning,
+            Lane::Known => &mut self.reserved,
+        };
+        let debt = own.debt(own.per_second);
+        if debt <= shared {
+            (own, debt)
+        } else {
+            (&mut self.shared, shared)
         }
     }
 }
@@ -153,32 +189,42 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn full(per_second: u32, burst: u32) -> Self {
-        let most = if per_second == 0 {
-            0.0
+    fn full(per_second: f64, burst: f64) -> Self {
+        let most = if per_second > 0.0 {
+            burst.max(1.0)
         } else {
-            f64::from(burst.max(1))
+            0.0
         };
         Self {
             tokens: most,
-            per_second: f64::from(per_second),
+            per_second,
             most,
         }
     }
 
-    /// Fills in what so many seconds at the full rate are worth; a slower pace saves up less.
-    fn fill(&mut self, worth: f64, share: f64) {
-        let most = (self.most * share).max(self.most.min(1.0));
-        self.tokens = (self.tokens + worth * self.per_second).min(most);
+    /// Fills in so many tokens; returns those that found no room. A slower pace saves up less.
+    fn fill(&mut self, tokens: f64, share: f64) -> f64 {
+        let filled = self.tokens + tokens;
+        self.tokens = filled.min(self.room(share));
+        // What was saved up at a faster pace is lost, and is not earned once more.
+        (filled - self.tokens).clamp(0.0, tokens)
     }
 
-    /// Returns how much time at the full rate is missing to one more call, in seconds.
-    fn debt(&self) -> f64 {
+    fn room(&self, share: f64) -> f64 {
+        (self.most * share).max(self.most.min(1.0))
+    }
+
+    fn is_full(&self, share: f64) -> bool {
+        self.tokens >= self.room(share)
+    }
+
+    /// Returns how much time is missing to one more call at this rate, in seconds.
+    fn debt(&self, per_second: f64) -> f64 {
         let missing = 1.0 - self.tokens;
         if missing <= 0.0 {
             0.0
         } else {
-            missing / self.per_second
+            missing / per_second
         }
     }
 }

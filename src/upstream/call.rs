@@ -8,6 +8,8 @@ use crate::token::TokenType;
 pub(crate) enum Lane {
     /// A token that nothing is known of: anybody can make these up.
     Unknown,
+    /// Such a token that was refused for want of budget, and has come back after a while.
+    Returning,
     /// A token that was good when Clerk was last asked.
     Known,
 }

@@ -1,7 +1,8 @@
 //! Guards the calls that verify tokens: a budget, a bound on calls in flight, a circuit breaker.
 //!
 //! 1. Calls share one budget. Unknown tokens may use a part of it; known ones have a part of their
-//!    own and whatever unknown ones leave. So it is with the places for calls under way.
+//!    own and whatever unknown ones leave. So it is with the places for calls under way. A quarter
+//!    of the unknown ones' part is for those that were refused and have come back.
 //! 2. Over budget a call waits at most 100 ms, and is refused if that is not enough. While too
 //!    many are under way it waits for a place for half of its time: the rest is for the call.
 //! 3. After failures in a row, of three tokens or more, calls are refused at once, save for one try
@@ -12,12 +13,15 @@
 //! 6. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
 //!    back by a twentieth in each second.
 //!
-//! Order within this folder: `call`; `pace` ← `budget`; `suspects` ← `breaker`; `places`, `report`;
+//! Order within this folder: `call`; `greylist`; `pace` ← `budget`; `suspects` ← `breaker`; `places`, `report`;
 //! ← here.
 
 mod breaker;
 mod budget;
 mod call;
+mod greylist;
+#[cfg(test)]
+mod newcomers_tests;
 mod pace;
 mod places;
 #[cfg(test)]
@@ -35,6 +39,7 @@ use self::breaker::{Breaker, Leave};
 use self::budget::Budget;
 pub(crate) use self::budget::BudgetConfig;
 pub(crate) use self::call::{About, CallInfo, Lane};
+use self::greylist::Greylist;
 use self::places::{Place, Places};
 use self::report::Reports;
 use crate::clock::Clock;
@@ -50,6 +55,7 @@ pub(crate) struct Upstream {
     budget: Budget,
     breaker: Breaker,
     places: Places,
+    greylist: Greylist,
     reports: Reports,
     clock: Arc<dyn Clock>,
 }
@@ -70,6 +76,7 @@ impl Upstream {
             budget: Budget::new(budget, clock.monotonic()),
             breaker: Breaker::default(),
             places: Places::new(in_flight),
+            greylist: Greylist::default(),
             reports: Reports::default(),
             clock,
         }
@@ -104,10 +111,24 @@ impl Upstream {
     /// Returns how long the call has to wait for the budget, if it may be made at all.
     fn admit(&self, call: &CallInfo, now: Duration) -> Result<(Leave, Duration), AuthError> {
         let leave = self.breaker.check(call, now)?;
-        match self.budget.take(call.lane, now) {
-            Ok(wait) => Ok((leave, wait)),
-            Err(wait) => Err(self.refuse(call.lane, wait)),
+        let lane = self.lane_of(call, now);
+        let taken = self.budget.take(lane, now);
+        match (lane, &taken) {
+            (Lane::Returning, Ok(_)) => self.greylist.let_in(&call.name),
+            (Lane::Unknown, Err(_)) => self.greylist.refused(&call.name, now),
+            _ => {}
         }
+        taken
+            .map(|wait| (leave, wait))
+            .map_err(|wait| self.refuse(lane, wait))
+    }
+
+    fn lane_of(&self, call: &CallInfo, now: Duration) -> Lane {
+        let is_unknown = call.lane == Lane::Unknown;
+        if is_unknown && self.greylist.has_come_back(&call.name, now) {
+            return Lane::Returning;
+        }
+        call.lane
     }
 
     /// Takes leave for one more try of a call that has been let in, if that needs no wait.

@@ -43,7 +43,9 @@ impl Places {
     async fn next(&self, lane: Lane) -> Option<Place> {
         let of_unknown = match lane {
             Lane::Known => None,
-            Lane::Unknown => Some(Arc::clone(&self.unknown).acquire_owned().await.ok()?),
+            Lane::Unknown | Lane::Returning => {
+                Some(Arc::clone(&self.unknown).acquire_owned().await.ok()?)
+            }
         };
         let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Place {

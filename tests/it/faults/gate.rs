@@ -253,3 +253,42 @@ async fn rule_8_no_delay_that_clerk_asks_for_is_passed_on_beyond_an_hour() {
         assert_eq!(error.api().unwrap().retry_after, Some(HOUR), "{asked}");
     }
 }
+
+/// A key that is used now and then: nothing is cached of it when it comes back.
+#[tokio::test]
+async fn rule_12_a_token_that_was_good_within_a_day_keeps_the_lane_of_known_tokens() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let world = World::new().await;
+    let service = world.builder().calls_per_second(8).build().unwrap();
+    let user = world.clerk.new_user_id();
+    let keys: Vec<_> = (0..3)
+        .map(|_| world.clerk.api_key(&user).create())
+        .collect();
+    let [used, revoked, left] = &keys[..] else {
+        unreachable!()
+    };
+    for key in &keys {
+        assert_eq!(status(&service, key.token()).await, 200);
+    }
+    let flood = async || {
+        let junk: Vec<_> = (0..50).map(|n| format!("ak_junk_{n:02}")).collect();
+        join_all(junk.iter().map(|token| status(&service, token))).await;
+        let unknown = service.verify(&world.key()).await.unwrap_err();
+        assert_eq!(unknown.reason(), "overload");
+    };
+    world.pass(HOUR * 12);
+    assert!(world.clerk.revoke(revoked.id()));
+    flood().await;
+    assert_eq!(status(&service, used.token()).await, 200);
+    assert_eq!(status(&service, revoked.token()).await, 401, "asked about");
+    // Twelve hours later one is a day old, and one has been found bad meanwhile.
+    world.pass(HOUR * 12);
+    flood().await;
+    assert_eq!(
+        status(&service, used.token()).await,
+        200,
+        "good again meanwhile"
+    );
+    assert_eq!(status(&service, revoked.token()).await, 503);
+    assert_eq!(status(&service, left.token()).await, 503);
+}

@@ -87,6 +87,7 @@ async fn rule_12_a_storm_of_unknown_tokens_leaves_the_known_ones_their_calls() {
     }
     let (before, per_second, seconds) = (world.asked(), size(100_000, 800), 90);
     let (mut busiest, mut late) = (0, 0);
+    let (mut coming, mut waits) = (Vec::new(), Vec::new());
     for second in 0..seconds {
         if second == REVOKED_AT {
             assert!(known[..50].iter().all(|key| world.clerk.revoke(key.id())));
@@ -106,6 +107,21 @@ async fn rule_12_a_storm_of_unknown_tokens_leaves_the_known_ones_their_calls() {
         for key in &known[50..] {
             assert_eq!(status(&service, key.token()).await, 200, "at {second} s");
         }
+        // A good key that is new in each second; it comes back after one, as `Retry-After` says.
+        if (10..60).contains(&second) {
+            coming.push((second, world.key()));
+        }
+        let mut still = Vec::new();
+        for (came, key) in coming {
+            match status(&service, &key).await {
+                200 => waits.push(second - came),
+                answer => {
+                    assert_eq!(answer, 503);
+                    still.push((came, key));
+                }
+            }
+        }
+        coming = still;
         settle(&service).await;
         // What is left of the first burst is not what the budget gives in a second.
         busiest = busiest.max(if second < 10 {
@@ -121,7 +137,13 @@ async fn rule_12_a_storm_of_unknown_tokens_leaves_the_known_ones_their_calls() {
          second; a revocation was seen after {late} s",
         per_second * seconds
     );
-    assert!(calls <= u64::from(seconds) * 80 + 150 + 20, "{calls}");
+    waits.sort_unstable();
+    println!(
+        "new keys got in after (s): {waits:?}, {} never",
+        coming.len()
+    );
+    assert!(waits[waits.len() / 2] <= 5 && waits.len() >= 45);
+    assert!(calls <= u64::from(seconds) * 80 + 150 + 20 + 15, "{calls}");
     assert!(
         busiest <= 80 + 8,
         "a second's budget and what may be owed: {busiest}"

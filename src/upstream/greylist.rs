@@ -1,0 +1,144 @@
+//! Remembers whom a flood has turned away, so that whoever comes back is let in before those who
+//! come for the first time.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::cache::CacheKey;
+
+/// Entries: 2 MiB of them. A flood of 100 000 new names in a second overwrites an entry within one
+/// second with a probability of a third, so that most who come back after one are found.
+const ENTRIES: usize = 256 * 1024;
+/// Times are held in sixteenths of a second.
+const TICKS: u128 = 16;
+/// The bits of an entry that hold its time: it repeats after twelve days.
+const TIME: u64 = (1 << 24) - 1;
+/// How long a name stays away at least: a second, which is the shortest that `Retry-After` can say,
+/// less the time for which the entry's own tick had begun.
+const AWAY_AT_LEAST: u64 = 15;
+/// And at most: a minute, after which it comes for the first time again.
+const AWAY_AT_MOST: u64 = 60 * 16;
+
+/// Names that were refused for want of budget, and when (greylisting, RFC 6647).
+///
+/// A lossy table: each name has one place, and the last one to come takes it. To lose an entry
+/// costs its owner one more try.
+///
+/// # Security
+///
+/// Made-up tokens are cheap because each is sent once. To be served from the part that is kept for
+/// those who come back, an attacker has to send each token twice, a second or more apart, and few
+/// enough in between that the first is not overwritten. Whoever does that at a rate of `r` names in
+/// a second shares that part with newcomers: each of their tries then succeeds with a probability
+/// of about 15 / `r` at the default budget, as it was for all tries without this table. Nothing here
+/// tells a good token from a bad one; only asking Clerk does. Known tokens are not touched by it.
+///
+/// Places and fingerprints come from the keyed name of a token, so that nobody can aim at the place
+/// of another one's, or at a fingerprint.
+#[derive(Debug, Default)]
+pub(super) struct Greylist(OnceLock<Box<[AtomicU64]>>);
+
+impl Greylist {
+    /// Returns `true` if this name was refused a while ago and has come back.
+    pub(super) fn has_come_back(&self, name: &CacheKey, now: Duration) -> bool {
+        let Some(entry) = self.0.get().and_then(|entries| place(entries, name)) else {
+            return false;
+        };
+        away(entry.load(Ordering::Relaxed), name, now)
+            .is_some_and(|away| (AWAY_AT_LEAST..=AWAY_AT_MOST).contains(&away))
+    }
+
+    /// Notes that this name was refused; one that is noted keeps its time.
+    pub(super) fn refused(&self, name: &CacheKey, now: Duration) {
+        let entries = self.0.get_or_init(new_table);
+        let Some(entry) = place(entries, name) else {
+            return;
+        };
+        let away = away(entry.load(Ordering::Relaxed), name, now);
+        if away.is_none_or(|away| away > AWAY_AT_MOST) {
+            entry.store(fingerprint(name) | ticks(now), Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets a name that was let in: the next time it starts anew.
+    pub(super) fn let_in(&self, name: &CacheKey) {
+        if let Some(entry) = self.0.get().and_then(|entries| place(entries, name)) {
+            entry.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Allocated when the first name is refused: most services never refuse one.
+fn new_table() -> Box<[AtomicU64]> {
+    (0..ENTRIES).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn place<'a>(entries: &'a [AtomicU64], name: &CacheKey) -> Option<&'a AtomicU64> {
+    let (low, _) = name.halves();
+    entries.get(low as usize % ENTRIES)
+}
+
+/// The bits of a name that an entry holds beside its time.
+fn fingerprint(name: &CacheKey) -> u64 {
+    let (_, high) = name.halves();
+    high & !TIME
+}
+
+fn ticks(now: Duration) -> u64 {
+    let ticks = now.as_nanos().saturating_mul(TICKS) / 1_000_000_000;
+    ticks as u64 & TIME
+}
+
+/// Returns how many ticks ago an entry was made, if it is this name's.
+fn away(entry: u64, name: &CacheKey, now: Duration) -> Option<u64> {
+    let is_its_own = entry != 0 && entry & !TIME == fingerprint(name);
+    is_its_own.then(|| ticks(now).wrapping_sub(entry) & TIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::{Domain, KeyHasher};
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn name(hasher: &KeyHasher, n: u64) -> CacheKey {
+        hasher.key(Domain::ApiKey, &n.to_le_bytes())
+    }
+
+    #[test]
+    fn rule_12_a_name_that_was_refused_has_come_back_after_a_second() {
+        let (list, hasher) = (Greylist::default(), KeyHasher::new().unwrap());
+        let (one, other) = (name(&hasher, 1), name(&hasher, 2));
+        assert!(!list.has_come_back(&one, at(0)));
+        list.refused(&one, at(10_500));
+        assert!(!list.has_come_back(&one, at(11_200)));
+        // Too early, and not held against it.
+        list.refused(&one, at(11_200));
+        assert!(list.has_come_back(&one, at(11_500)));
+        assert!(list.has_come_back(&one, at(70_400)));
+        assert!(!list.has_come_back(&one, at(71_000)));
+        assert!(!list.has_come_back(&other, at(11_500)));
+        list.refused(&one, at(71_000));
+        assert!(list.has_come_back(&one, at(72_000)));
+        list.let_in(&one);
+        assert!(!list.has_come_back(&one, at(72_000)));
+    }
+
+    #[test]
+    fn rule_12_the_table_is_not_made_before_it_is_needed_and_does_not_grow() {
+        let (list, hasher) = (Greylist::default(), KeyHasher::new().unwrap());
+        list.let_in(&name(&hasher, 0));
+        assert!(list.0.get().is_none());
+        for n in 0..1_000_000 {
+            list.refused(&name(&hasher, n), at(0));
+        }
+        let entries = list.0.get().unwrap();
+        assert_eq!(size_of_val(&**entries), 2 * 1024 * 1024);
+        let kept = (0..1_000_000).filter(|n| list.has_come_back(&name(&hasher, *n), at(1_000)));
+        assert!((250_000..=ENTRIES).contains(&kept.count()));
+    }
+}

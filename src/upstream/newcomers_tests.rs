@@ -1,0 +1,142 @@
+//! Rule 12 for tokens that are new and good, beside a flood of made-up ones; in virtual time.
+
+use std::time::Duration;
+
+use super::{About, BudgetConfig, CallInfo, Lane, Upstream};
+use crate::cache::{CacheKey, Domain, KeyHasher};
+use crate::clock::{Clock as _, SystemClock};
+use crate::error::AuthError;
+use crate::token::TokenType;
+
+/// Made-up tokens in a millisecond: 100 000 in a second.
+const FLOOD: u64 = 100;
+
+struct Storm {
+    upstream: Upstream,
+    hasher: KeyHasher,
+    began: Duration,
+    /// Names that were made up so far.
+    made_up: u64,
+}
+
+impl Storm {
+    fn new() -> Self {
+        let config = BudgetConfig::new(BudgetConfig::PRODUCTION, None, None);
+        Self {
+            upstream: Upstream::new(config, 256, std::sync::Arc::new(SystemClock)),
+            hasher: KeyHasher::new().unwrap(),
+            began: SystemClock.monotonic(),
+            made_up: 0,
+        }
+    }
+
+    fn name(&self, text: &str) -> CacheKey {
+        self.hasher.key(Domain::ApiKey, text.as_bytes())
+    }
+
+    /// Asks for leave, for a token that nothing is known of.
+    fn ask(&self, name: CacheKey, millis: u64) -> Result<(), AuthError> {
+        let call = CallInfo {
+            lane: Lane::Unknown,
+            about: About::Token(TokenType::ApiKey),
+            name,
+        };
+        let now = self.began + Duration::from_millis(millis);
+        self.upstream.admit(&call, now).map(drop)
+    }
+
+    /// Lets so many made-up tokens ask, each for the first time; returns how many got leave.
+    fn flood(&mut self, tokens: u64, millis: u64) -> u64 {
+        let names = self.made_up..self.made_up + tokens;
+        self.made_up = names.end;
+        let asked = names.map(|n| self.ask(self.name(&n.to_string()), millis));
+        asked.map(|leave| u64::from(leave.is_ok())).sum()
+    }
+}
+
+/// A token that is good and new, and comes back when it was told to.
+struct Newcomer {
+    name: CacheKey,
+    came: u64,
+    next: u64,
+    let_in: Option<u64>,
+}
+
+impl Newcomer {
+    fn step(&mut self, storm: &Storm, millis: u64) {
+        if self.let_in.is_some() || millis < self.next {
+            return;
+        }
+        match storm.ask(self.name, millis) {
+            Ok(()) => self.let_in = Some(millis - self.came),
+            // The header field holds whole seconds, rounded up.
+            Err(error) => {
+                let delay = error.retry_delay().unwrap();
+                self.next = millis + 1_000 * delay.as_secs_f64().ceil().max(1.0) as u64;
+            }
+        }
+    }
+}
+
+#[test]
+fn rule_12_a_new_good_token_gets_in_beside_a_flood() {
+    let mut storm = Storm::new();
+    // What was saved up is gone before the first of them comes.
+    storm.flood(1_000, 0);
+    let newcomer = |n: u64| Newcomer {
+        name: storm.name(&format!("good {n}")),
+        came: 1_000 + n * 137,
+        next: 1_000 + n * 137,
+        let_in: None,
+    };
+    let mut newcomers: Vec<_> = (0..25).map(newcomer).collect();
+    for millis in 0..16_000 {
+        storm.flood(FLOOD / 2, millis);
+        for newcomer in &mut newcomers {
+            newcomer.step(&storm, millis);
+        }
+        storm.flood(FLOOD / 2, millis);
+        if newcomers.iter().all(|newcomer| newcomer.let_in.is_some()) {
+            break;
+        }
+    }
+    let mut waits: Vec<_> = newcomers
+        .iter()
+        .map(|newcomer| newcomer.let_in.unwrap_or(u64::MAX))
+        .collect();
+    waits.sort_unstable();
+    println!("beside 100 000 made-up tokens a second, let in after (ms): {waits:?}");
+    assert!(waits[waits.len() / 2] <= 5_000, "the median");
+}
+
+/// The part for those who come back is not lost to the others while nobody does.
+#[test]
+fn rule_12_first_tries_use_the_whole_part_of_unknown_tokens_while_nobody_comes_back() {
+    let mut storm = Storm::new();
+    storm.flood(1_000, 0);
+    let let_in: u64 = (1..=10_000).map(|millis| storm.flood(1, millis)).sum();
+    assert!((598..=602).contains(&let_in), "{let_in} in ten seconds");
+}
+
+/// Whoever sends each made-up token twice is served from that part too, and from no more.
+#[test]
+fn rule_12_those_who_come_back_use_a_quarter_of_the_part_of_unknown_tokens() {
+    let mut storm = Storm::new();
+    storm.flood(1_000, 0);
+    let names: Vec<_> = (0..10_000)
+        .map(|n| storm.name(&format!("again {n}")))
+        .collect();
+    for name in &names {
+        assert!(storm.ask(*name, 0).is_err());
+    }
+    let mut let_in = 0;
+    for millis in 1_000..11_000 {
+        storm.flood(10, millis);
+        let name = names[millis as usize - 1_000];
+        let_in += u64::from(storm.ask(name, millis).is_ok());
+    }
+    assert!((150..=170).contains(&let_in), "15 in a second: {let_in}");
+    for millis in 11_000..12_000 {
+        assert!(storm.flood(10, millis) <= 2);
+    }
+}
