@@ -120,7 +120,7 @@ pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
 pub use self::health::{BreakerState, Health, LastError, Trouble};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
-pub use self::identity::{ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat};
+pub use self::identity::{Actor, ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat};
 pub use self::machine_secret::{MachineSecret, Reload, Rotation, RotationHandle, SecretWatch};
 pub use self::middleware::{
     ClerkMachineAuth, ClerkMachineAuthService, Decided, EmptyBody, GrpcStatus, ProblemJson,

@@ -38,6 +38,8 @@ pub(crate) enum Reason {
     LifetimeTooLong,
     /// The token was issued to an OAuth application that may not call.
     WrongClient,
+    /// The token names no audience at all.
+    NoAudience,
     /// Clerk does not know the token, or has revoked it.
     UnknownToken,
     /// The token may not reach this machine.
@@ -94,6 +96,7 @@ impl Reason {
             | Self::WrongAudience
             | Self::WrongClient
             | Self::LifetimeTooLong
+            | Self::NoAudience
             | Self::UnknownToken
             | Self::WrongReceiver
             | Self::Revoked => AuthErrorKind::InvalidToken,
@@ -133,6 +136,7 @@ impl Reason {
             Self::WrongAudience => "wrong_audience",
             Self::WrongClient => "wrong_client",
             Self::LifetimeTooLong => "lifetime_too_long",
+            Self::NoAudience => "no_audience",
             Self::UnknownToken => "unknown_token",
             Self::WrongReceiver => "wrong_receiver",
             Self::Revoked => "revoked",

@@ -1,8 +1,9 @@
 //! Who sent the request: the typed identity that handlers receive.
 //!
 //! Order within this folder: `carried`, `custom` ← `facts` ← `m2m` (with `grants`), `api_key`,
-//! `oauth` ← here ← `serialize`.
+//! `oauth` (with `actor`) ← here ← `serialize`.
 
+mod actor;
 mod api_key;
 mod carried;
 mod custom;
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::actor::Actor;
 pub use self::api_key::ApiKey;
 pub(crate) use self::carried::{Admitted, Anonymous, AuthenticatorId, Origin};
 pub(crate) use self::custom::CustomClaims;
@@ -24,6 +26,7 @@ pub use self::facts::{ClaimsError, TokenFormat};
 pub(crate) use self::facts::{Facts, UnixMillis};
 pub(crate) use self::grants::{GrantFn, ScopeGrants};
 pub use self::m2m::M2mToken;
+pub(crate) use self::oauth::OAuthFacts;
 pub use self::oauth::OAuthToken;
 use crate::scope::Scopes;
 use crate::token::TokenType;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::actor::Actor;
 use super::carried::Origin;
 use super::custom::ReadClaims;
 use super::facts::{Facts, shared_accessors, text_size};
@@ -17,31 +18,42 @@ pub struct OAuthToken {
 #[derive(Debug, PartialEq)]
 struct Inner {
     facts: Facts,
-    client_id: Option<Box<str>>,
-    org_id: Option<Box<str>>,
+    extra: OAuthFacts,
+}
+
+/// What is known of an OAuth token beyond what is known of every token.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct OAuthFacts {
+    pub(crate) client_id: Option<Box<str>>,
+    pub(crate) org_id: Option<Box<str>>,
+    pub(crate) audience: Box<[Box<str>]>,
+    /// Boxed: few tokens come out of an exchange.
+    pub(crate) actor: Option<Box<Actor>>,
 }
 
 shared_accessors!(OAuthToken);
 
 impl OAuthToken {
-    pub(crate) fn new(facts: Facts, client_id: Option<Box<str>>, org_id: Option<Box<str>>) -> Self {
-        let inner = Inner {
-            facts,
-            client_id,
-            org_id,
-        };
+    pub(crate) fn new(facts: Facts, extra: OAuthFacts) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(Inner { facts, extra }),
             claims: ReadClaims::default(),
             origin: Origin::default(),
         }
     }
 
     pub(super) fn heap_size(&self) -> usize {
+        let audience = self.audience().iter();
+        let audience = audience.fold(0_usize, |sum, name| {
+            sum.saturating_add(size_of::<Box<str>>())
+                .saturating_add(text_size(name.len()))
+        });
         size_of::<Inner>()
             .saturating_add(self.facts().heap_size())
             .saturating_add(text_size(self.client_id().map_or(0, str::len)))
             .saturating_add(text_size(self.org_id().map_or(0, str::len)))
+            .saturating_add(audience)
+            .saturating_add(self.actor().map_or(0, Actor::size))
     }
 
     /// Returns the user (`user_…`) for whom the application calls.
@@ -53,13 +65,34 @@ impl OAuthToken {
     /// Returns the application that the token was issued to.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.inner.client_id.as_deref()
+        self.inner.extra.client_id.as_deref()
     }
 
     /// Returns the organization that the user granted access to, if any.
     #[must_use]
     pub fn org_id(&self) -> Option<&str> {
-        self.inner.org_id.as_deref()
+        self.inner.extra.org_id.as_deref()
+    }
+
+    /// Returns the resources that the token was issued for (`aud`, RFC 8707); empty where it names
+    /// none.
+    ///
+    /// Clerk writes an audience only for a URL that is registered with it as an MCP server.
+    ///
+    /// # Security
+    ///
+    /// A token that names no audience, or another one, was not issued for this service. See
+    /// [`AuthenticatorBuilder::audience`](crate::AuthenticatorBuilder::audience), which refuses it.
+    #[must_use]
+    pub fn audience(&self) -> &[Box<str>] {
+        &self.inner.extra.audience
+    }
+
+    /// Returns who acts for the user, where the token came out of a token exchange (`act`, RFC 8693
+    /// §4.1).
+    #[must_use]
+    pub fn actor(&self) -> Option<&Actor> {
+        self.inner.extra.actor.as_deref()
     }
 
     /// Tells whether the token carries a scope.

@@ -51,6 +51,13 @@ impl Serialize for OAuthToken {
         map.serialize_entry("userId", self.user_id())?;
         map.serialize_entry("orgId", &self.org_id())?;
         map.serialize_entry("clientId", &self.client_id())?;
+        // As in Clerk's own object, neither is there where the token has none.
+        if !self.audience().is_empty() {
+            map.serialize_entry("aud", self.audience())?;
+        }
+        if let Some(actor) = self.actor() {
+            map.serialize_entry("act", actor)?;
+        }
         map.end()
     }
 }

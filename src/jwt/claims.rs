@@ -8,13 +8,14 @@ use serde_json::value::RawValue;
 
 use super::checked::{Checked, Name, Names};
 use super::values::{NumericDate, TextsLeft};
-use crate::identity::{CustomClaims, UnixMillis};
+use crate::error::Reason;
+use crate::identity::{Actor, CustomClaims, UnixMillis};
 use crate::scope::Scopes;
 
 /// Claims that Clerk writes itself; all others are the sender's.
 const STRUCTURAL: [&str; 6] = ["iss", "sub", "exp", "nbf", "iat", "jti"];
 /// The same for OAuth, with the claims that have accessors of their own.
-const OAUTH_STRUCTURAL: [&str; 10] = [
+const OAUTH_STRUCTURAL: [&str; 12] = [
     "iss",
     "sub",
     "exp",
@@ -25,6 +26,8 @@ const OAUTH_STRUCTURAL: [&str; 10] = [
     "scp",
     "client_id",
     "org_id",
+    "aud",
+    "act",
 ];
 
 /// The most claims that are read; more are there to cost time.
@@ -46,6 +49,7 @@ pub(super) struct Claims {
     pub(super) org_id: Option<Box<str>>,
     /// All of them as they came.
     text: Box<str>,
+    has_actor: bool,
     has_custom: bool,
     has_oauth_custom: bool,
     /// A claim that is none of the above has more to it than a plain text or a literal.
@@ -79,6 +83,22 @@ impl Claims {
         let text = std::mem::take(&mut self.text);
         self.has_custom
             .then(|| CustomClaims::of_text(text, &STRUCTURAL))
+    }
+
+    /// Reads who acts for the subject (RFC 8693 §4.1), after the signature: only an OAuth token's
+    /// `act` has to be an actor.
+    pub(super) fn actor(&self) -> Result<Option<Box<Actor>>, Reason> {
+        #[derive(Deserialize)]
+        struct Acting {
+            act: Box<Actor>,
+        }
+        if !self.has_actor {
+            return Ok(None);
+        }
+        match serde_json::from_str::<Acting>(&self.text) {
+            Ok(acting) => Ok(Some(acting.act)),
+            Err(_) => Err(Reason::BadClaims),
+        }
     }
 
     /// Takes the claims of an OAuth token that have no accessors of their own, if there are any.
@@ -118,6 +138,7 @@ impl ClaimsRead {
             "org_id" => claims.org_id = Some(from.next_value()?),
             _ => claims.is_rich |= !is_plain(from.next_value()?),
         }
+        claims.has_actor |= name == "act";
         claims.has_custom |= !STRUCTURAL.contains(&name);
         claims.has_oauth_custom |= !OAUTH_STRUCTURAL.contains(&name);
         Ok(())

@@ -9,7 +9,7 @@ use super::header::Category;
 use super::unverified::UnverifiedJwt;
 use crate::error::Reason;
 use crate::identity::{
-    CustomClaims, Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis,
+    CustomClaims, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat, UnixMillis,
 };
 use crate::keys::KeySet;
 use crate::scope::Scopes;
@@ -80,7 +80,7 @@ impl Signed {
             TokenType::OAuth => {
                 policy.audience.check(self.claims.audience.as_deref())?;
                 policy.clients.check(self.claims.client_id.as_deref())?;
-                Ok(oauth(self.claims))
+                oauth(self.claims)
             }
             _ => Ok(m2m(self.claims)),
         }
@@ -135,15 +135,17 @@ fn m2m(mut claims: Claims) -> MachineAuth {
     MachineAuth::M2m(M2mToken::new(facts(claims, scopes, custom)))
 }
 
-fn oauth(mut claims: Claims) -> MachineAuth {
+fn oauth(mut claims: Claims) -> Result<MachineAuth, Reason> {
     let scopes = claims.oauth_scopes.take();
-    let (client_id, org_id) = (claims.client_id.take(), claims.org_id.take());
+    let extra = OAuthFacts {
+        client_id: claims.client_id.take(),
+        org_id: claims.org_id.take(),
+        audience: claims.audience.take().unwrap_or_default().into(),
+        actor: claims.actor()?,
+    };
     let custom = claims.take_oauth_custom();
-    MachineAuth::OAuth(OAuthToken::new(
-        facts(claims, scopes, custom),
-        client_id,
-        org_id,
-    ))
+    let token = OAuthToken::new(facts(claims, scopes, custom), extra);
+    Ok(MachineAuth::OAuth(token))
 }
 
 fn facts(mut claims: Claims, scopes: Option<Scopes>, custom: Option<CustomClaims>) -> Facts {
@@ -248,12 +250,12 @@ mod tests {
         let oauth = |extra| accept(&p, TokenType::OAuth, extra);
         assert!(oauth(json!({"aud": "https://api"})).is_ok());
         assert!(oauth(json!({"aud": ["x", "https://api"]})).is_ok());
-        for extra in [
-            json!({}),
-            json!({"aud": []}),
-            json!({"aud": "https://api/"}),
+        for (extra, reason) in [
+            (json!({}), Reason::NoAudience),
+            (json!({"aud": []}), Reason::NoAudience),
+            (json!({"aud": "https://api/"}), Reason::WrongAudience),
         ] {
-            assert_eq!(oauth(extra).unwrap_err(), Reason::WrongAudience);
+            assert_eq!(oauth(extra).unwrap_err(), reason);
         }
     }
 
@@ -285,7 +287,7 @@ mod tests {
             (Some("c"), Some("org_1"), Some("user_a"))
         );
         assert!(auth.has_scope("a") && auth.has_scope("b") && !auth.has_scope("a b"));
-        assert_eq!(auth.raw_claims(), Some(&json!({"act": {"sub": "x"}})));
+        assert_eq!(auth.raw_claims(), None, "each has an accessor of its own");
         let both = accept(
             &policy(),
             TokenType::OAuth,
@@ -293,5 +295,46 @@ mod tests {
         )
         .unwrap();
         assert!(both.has_scope("c") && !both.has_scope("a"), "scp wins");
+    }
+
+    #[test]
+    fn an_oauth_token_tells_its_audience_and_who_acts() {
+        let token = |extra| accept(&policy(), TokenType::OAuth, extra);
+        let act = json!({"sub": "agent_1", "client_id": "c_1", "act": {"sub": "user_b", "iss": "i"}});
+        let auth = token(json!({"aud": ["https://a", "https://b"], "act": act})).unwrap();
+        let MachineAuth::OAuth(oauth) = &auth else {
+            panic!("{auth:?}")
+        };
+        let names: Vec<&str> = oauth.audience().iter().map(AsRef::as_ref).collect();
+        assert_eq!(names, ["https://a", "https://b"]);
+        let actor = oauth.actor().unwrap();
+        assert_eq!((actor.subject(), actor.client_id()), ("agent_1", Some("c_1")));
+        let inner = actor.inner().unwrap();
+        assert_eq!((inner.subject(), inner.issuer()), ("user_b", Some("i")));
+        assert!(inner.inner().is_none());
+        let written = serde_json::to_value(&auth).unwrap();
+        assert_eq!(written["aud"], json!(["https://a", "https://b"]));
+        assert_eq!(written["act"], act);
+        let plain = serde_json::to_value(token(json!({})).unwrap()).unwrap();
+        assert!(plain.get("aud").is_none() && plain.get("act").is_none());
+    }
+
+    #[test]
+    fn rule_6_an_actor_of_a_wrong_type_is_never_absent() {
+        for act in [
+            json!(null),
+            json!("x"),
+            json!([]),
+            json!({}),
+            json!({"sub": 1}),
+            json!({"sub": "a", "act": "b"}),
+            json!({"sub": "a", "act": {}}),
+            json!({"sub": "a", "client_id": 1}),
+        ] {
+            let oauth = accept(&policy(), TokenType::OAuth, json!({ "act": act }));
+            assert_eq!(oauth.unwrap_err(), Reason::BadClaims, "{act}");
+            // A machine may name a claim of its own so.
+            assert!(m2m(&policy(), json!({ "act": act })).is_ok(), "{act}");
+        }
     }
 }

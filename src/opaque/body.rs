@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Read};
 use crate::error::Reason;
-use crate::identity::{ApiKey, Facts, M2mToken, MachineAuth, OAuthToken, TokenFormat, UnixMillis};
+use crate::identity::{ApiKey, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat, UnixMillis};
 use crate::jwt::{Audience, Clients};
 use crate::token::TokenType;
 
@@ -50,11 +50,17 @@ impl OpaquePolicy {
         if !facts.subject.starts_with("user_") {
             return Err(Reason::UnknownClass);
         }
-        self.audience.check(fields.texts("aud")?.as_deref())?;
-        let client = fields.optional_text("client_id")?;
-        self.clients.check(client.as_deref())?;
-        let org = fields.optional_text("org_id")?;
-        Ok(MachineAuth::OAuth(OAuthToken::new(facts, client, org)))
+        let audience = fields.texts("aud")?;
+        self.audience.check(audience.as_deref())?;
+        let client_id = fields.optional_text("client_id")?;
+        self.clients.check(client_id.as_deref())?;
+        let extra = OAuthFacts {
+            client_id,
+            org_id: fields.optional_text("org_id")?,
+            audience: audience.unwrap_or_default().into(),
+            actor: fields.actor()?,
+        };
+        Ok(MachineAuth::OAuth(OAuthToken::new(facts, extra)))
     }
 }
 
@@ -245,8 +251,26 @@ mod tests {
             body["aud"] = aud;
             policy.read(TokenType::OAuth, body.to_string().as_bytes(), NOW)
         };
-        assert_eq!(read(json!(null)), Err(Reason::WrongAudience));
+        assert_eq!(read(json!(null)), Err(Reason::NoAudience));
         assert_eq!(read(json!(["https://other"])), Err(Reason::WrongAudience));
         assert!(read(json!(["https://other", "https://api"])).is_ok());
+    }
+
+    #[test]
+    fn an_opaque_oauth_token_tells_its_audience_and_who_acts() {
+        let mut body = good(TokenType::OAuth);
+        body["aud"] = json!(["https://a"]);
+        body["act"] = json!({"sub": "agent_1", "act": {"sub": "user_b"}});
+        let auth = read(TokenType::OAuth, &body).unwrap();
+        let MachineAuth::OAuth(token) = &auth else {
+            panic!("{auth:?}")
+        };
+        assert_eq!(*token.audience(), [Box::from("https://a")]);
+        let actor = token.actor().unwrap();
+        assert_eq!(actor.inner().unwrap().subject(), "user_b");
+        let broken = with(TokenType::OAuth, "act", json!({"sub": 1}));
+        assert_eq!(broken, Err(Reason::UpstreamAnswer));
+        let written = serde_json::to_value(&auth).unwrap();
+        assert_eq!((&written["aud"], &written["act"]), (&body["aud"], &body["act"]));
     }
 }

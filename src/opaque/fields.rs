@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::Reason;
-use crate::identity::{CustomClaims, UnixMillis};
+use crate::identity::{Actor, CustomClaims, UnixMillis};
 use crate::jwt::Checked;
 use crate::scope::Scopes;
 
@@ -93,6 +93,10 @@ impl<'a> Fields<'a> {
             return Err(Reason::UpstreamAnswer);
         }
         Ok(id)
+    }
+
+    pub(super) fn actor(&self) -> Read<Option<Box<Actor>>> {
+        Ok(self.optional::<Option<Box<Actor>>>("act")?.flatten())
     }
 
     /// Takes the claims as text, once they are known to be legal JSON.
