@@ -1,11 +1,13 @@
 //! Extractors for axum handlers; they read what the layer left in the request.
 
+use std::sync::Arc;
+
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::error::{AuthError, Reason};
+use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, ApiKey, M2mToken, MachineAuth, OAuthToken};
 use crate::middleware::{ProblemJson, misplaced, reject};
 
@@ -37,9 +39,15 @@ where
         Some(auth) => pick(auth)
             .cloned()
             .map(Some)
-            .ok_or_else(|| Reason::TypeNotAccepted.into()),
+            .ok_or_else(|| error(parts, Reason::TypeNotAccepted)),
         None => Ok(None),
     }
+}
+
+/// Makes a rejection with the challenge of the layer that the request came through.
+fn error(parts: &Parts, reason: Reason) -> AuthError {
+    let protection = parts.extensions.get::<Arc<Protection>>();
+    AuthError::from(reason).under(protection, None)
 }
 
 /// Writes both extractors of one type.
@@ -49,7 +57,7 @@ macro_rules! extractor {
             type Rejection = AuthError;
 
             async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AuthError> {
-                typed(parts, $pick)?.ok_or_else(|| Reason::NoToken.into())
+                typed(parts, $pick)?.ok_or_else(|| error(parts, Reason::NoToken))
             }
         }
 

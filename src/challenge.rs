@@ -1,11 +1,11 @@
 //! Writes the `WWW-Authenticate` field (RFC 6750 §3, RFC 9110 §11.6.1).
 //!
-//! Every challenge names a realm, since RFC 6750 §3 demands at least one parameter. Parameters are
-//! separated by commas.
+//! Every challenge has a realm or names the metadata of a protected resource (RFC 9728 §5.1), since
+//! RFC 6750 §3 demands at least one parameter. Parameters are separated by commas.
 
 use http::HeaderValue;
 
-use crate::error::{AuthError, AuthErrorKind};
+use crate::error::{AuthError, AuthErrorKind, Protection};
 
 impl AuthError {
     /// Returns the value of `WWW-Authenticate` for this rejection (RFC 6750 §3), or `None` if no
@@ -29,21 +29,31 @@ impl AuthError {
     /// ```
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
-        let fixed = match self.kind() {
-            AuthErrorKind::MissingToken => r#"Bearer realm="api""#,
-            AuthErrorKind::InvalidRequest => r#"Bearer realm="api", error="invalid_request""#,
-            AuthErrorKind::InvalidToken => r#"Bearer realm="api", error="invalid_token""#,
-            AuthErrorKind::InsufficientScope => return insufficient_scope(self),
-            AuthErrorKind::Unavailable | AuthErrorKind::Internal => return None,
-        };
-        Some(HeaderValue::from_static(fixed))
+        match self.protection() {
+            Some(protection) => challenge(self, protection),
+            None => challenge(self, &Protection::default()),
+        }
     }
 }
 
-/// The alphabet of scopes holds nothing that would have to be escaped (RFC 6749 §3.3).
-fn insufficient_scope(error: &AuthError) -> Option<HeaderValue> {
-    let scopes = error.required_scopes().unwrap_or_default();
-    let text = format!(r#"Bearer realm="api", error="insufficient_scope", scope="{scopes}""#);
+/// Writes the challenge for a rejection: where to sign in, what is wrong, what to ask for.
+pub(crate) fn challenge(error: &AuthError, protection: &Protection) -> Option<HeaderValue> {
+    let name = match error.kind() {
+        AuthErrorKind::MissingToken => None,
+        AuthErrorKind::InvalidRequest => Some("invalid_request"),
+        AuthErrorKind::InvalidToken => Some("invalid_token"),
+        AuthErrorKind::InsufficientScope => Some("insufficient_scope"),
+        AuthErrorKind::Unavailable | AuthErrorKind::Internal => return None,
+    };
+    let mut text = String::from("Bearer ");
+    protection.write_parameters(&mut text);
+    if let Some(name) = name {
+        text.extend([r#", error=""#, name, r#"""#]);
+    }
+    // The alphabet of scopes holds nothing that would have to be escaped (RFC 6749 §3.3).
+    if let Some(scopes) = error.required_scopes() {
+        text.extend([r#", scope=""#, &scopes, r#"""#]);
+    }
     HeaderValue::try_from(text).ok()
 }
 
@@ -78,5 +88,43 @@ mod tests {
             let text = challenge.as_ref().map(|value| value.to_str().unwrap());
             assert_eq!(text, expected, "{error:?}");
         }
+    }
+
+    #[test]
+    fn p2_a_challenge_names_the_metadata_then_the_error_then_the_scopes() {
+        let scopes = ScopePolicy::all(["a:read", "b"]).unwrap();
+        let protection = Protection {
+            resource_metadata: Some("https://a/.well-known/oauth-protected-resource".into()),
+            ..Protection::default()
+        };
+        let protection = std::sync::Arc::new(protection);
+        let prefix = r#"Bearer resource_metadata="https://a/.well-known/oauth-protected-resource""#;
+        for (error, rest) in [
+            (Reason::NoToken.into(), r#", scope="a:read b""#),
+            (
+                Reason::Expired.into(),
+                r#", error="invalid_token", scope="a:read b""#,
+            ),
+            (Reason::Malformed.into(), r#", error="invalid_request""#),
+            (
+                AuthError::missing_scope(scopes.clone()),
+                r#", error="insufficient_scope", scope="a:read b""#,
+            ),
+        ] {
+            let error = AuthError::under(error, Some(&protection), Some(&scopes));
+            assert_eq!(error.challenge().unwrap(), format!("{prefix}{rest}"));
+        }
+    }
+
+    #[test]
+    fn p2_a_realm_is_quoted() {
+        let mut protection = Protection::default();
+        protection.set_realm("a \"b\" \\ \u{e9}\n");
+        let protection = std::sync::Arc::new(protection);
+        let error = AuthError::from(Reason::NoToken).under(Some(&protection), None);
+        assert_eq!(
+            error.challenge().unwrap(),
+            r#"Bearer realm="a \"b\" \\ ??""#
+        );
     }
 }

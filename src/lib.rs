@@ -33,6 +33,7 @@
 //! |---|---|
 //! | protect routes | [`ClerkMachineAuth`], [`RequireScopes`], [`MachineAuth`] |
 //! | give scopes to machines | [`AuthenticatorBuilder::grant_scopes`] |
+//! | protect an MCP server, or another OAuth resource | [`ProtectedResource`], [`McpScopes`], [`McpSessionGuard`] |
 //! | verify a token without tower | [`Authenticator`] |
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
 //! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |
@@ -87,11 +88,13 @@ mod identity;
 mod jwt;
 mod keys;
 mod machine_secret;
+mod mcp;
 mod middleware;
 mod opaque;
 pub mod outbound;
 mod random;
 mod receiver;
+mod resource;
 mod revocation;
 mod scope;
 mod secret;
@@ -120,15 +123,24 @@ pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
 pub use self::health::{BreakerState, Health, LastError, Trouble};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
-pub use self::identity::{Actor, ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat};
+pub use self::identity::{
+    Actor, ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat,
+};
 pub use self::machine_secret::{MachineSecret, Reload, Rotation, RotationHandle, SecretWatch};
+pub use self::mcp::{
+    McpScopes, McpScopesFuture, McpScopesService, McpSessionGuard, McpSessionGuardFuture,
+    McpSessionGuardService,
+};
 pub use self::middleware::{
     ClerkMachineAuth, ClerkMachineAuthService, Decided, EmptyBody, GrpcStatus, ProblemJson,
-    RequireScopes, RequireScopesService, ResponseForAuthError, ResponseFuture,
+    RequireScopes, RequireScopesService, ResponseForAuthError, ResponseFuture, require_scopes,
 };
 pub use self::outbound::{
     M2mTokenLayer, M2mTokenSource, M2mTokenSourceBuilder, OutboundToken, TokenSourceError,
     TokenSourceErrorKind,
+};
+pub use self::resource::{
+    MetadataBody, ProtectedResource, ProtectedResourceMetadata, ProtectedResourceMetadataService,
 };
 pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};

@@ -143,6 +143,28 @@ impl fmt::Debug for ScopePolicy {
     }
 }
 
+/// Which scope stands for which others; nothing is implied that is not listed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Implications(Vec<Implication>);
+
+/// A scope, and those that it stands for.
+type Implication = (Box<str>, Box<[Box<str>]>);
+
+impl Implications {
+    pub(crate) fn add<S: AsRef<str>>(&mut self, broad: &str, narrow: impl IntoIterator<Item = S>) {
+        let narrow = narrow.into_iter().map(|scope| Box::from(scope.as_ref()));
+        self.0.push((broad.into(), narrow.collect()));
+    }
+
+    /// Returns `true` for a scope that is held, or that one held stands for.
+    pub(crate) fn hold(&self, has_scope: impl Fn(&str) -> bool, scope: &str) -> bool {
+        has_scope(scope)
+            || self.0.iter().any(|(broad, narrow)| {
+                narrow.iter().any(|narrow| **narrow == *scope) && has_scope(broad)
+            })
+    }
+}
+
 /// Refuses a list that is empty or holds what cannot be a scope.
 pub(crate) fn check_list<S: AsRef<str>>(scopes: &[S]) -> Result<(), ScopeListError> {
     if scopes.is_empty() {

@@ -7,6 +7,11 @@ use crate::identity::{AuthenticatorId, MachineAuth, TokenFormat, UnixMillis};
 use crate::token::RawToken;
 
 impl Authenticator {
+    /// Returns whose JWTs are accepted, where that is known.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.core.jwt_policy.issuer.as_deref()
+    }
+
     pub(crate) fn id(&self) -> AuthenticatorId {
         self.core.id
     }

@@ -16,6 +16,7 @@ use crate::jwt::{Audience, Clients, JwtPolicy};
 use crate::keys::{KeySource, KeyStore};
 use crate::opaque::{OpaqueParts, OpaquePolicy, OpaqueVerifier};
 use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
+use crate::resource::ProtectedResource;
 use crate::revocation::Revocations;
 use crate::tasks::Tasks;
 use crate::transport::{RetryPolicy, Transport};
@@ -46,9 +47,23 @@ pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildEr
     let accepted = identity.accepted(settings.accept)?;
     let binding = identity.binding(accepted, settings.senders.clone())?;
     let grants = settings.grants.clone().checked()?;
+    introduce(&settings.resources, identity.issuer.as_deref())?;
     let shared = Shared::new(settings, identity)?;
     announce(&shared.identity, accepted, &binding);
     Ok(Authenticator::new(shared.core(accepted, binding, grants)))
+}
+
+/// Tells resources who issues their tokens; a client has to learn it from one of both.
+fn introduce(resources: &[ProtectedResource], issuer: Option<&str>) -> Result<(), BuildError> {
+    const UNKNOWN: &str = "no authorization server is known; set publishable_key \
+        (CLERK_PUBLISHABLE_KEY) or issuer, or name it with `authorization_server`";
+    for resource in resources {
+        resource.learn_issuer(issuer);
+        if !resource.has_authorization_server() {
+            return Err(BuildError::new("resource", UNKNOWN));
+        }
+    }
+    Ok(())
 }
 
 impl Shared {
@@ -181,10 +196,15 @@ impl Shared {
         Some(KeyStore::published(source, self.settings.keys, clock))
     }
 
+    fn audience(&self) -> Audience {
+        let resources = self.settings.resources.iter();
+        Audience::new(&self.settings.audience).with_resources(resources.map(ProtectedResource::url))
+    }
+
     fn jwt_policy(&self) -> JwtPolicy {
         JwtPolicy {
             issuer: self.identity.issuer.clone(),
-            audience: Audience::new(&self.settings.audience),
+            audience: self.audience(),
             clients: Clients::new(self.settings.clients.as_deref()),
             skew: self.settings.skew,
             max_lifetime: self.settings.max_jwt_lifetime,
@@ -203,7 +223,7 @@ impl Shared {
             capacity: self.settings.capacity,
             policy: OpaquePolicy {
                 api_key_subjects: subjects.map(|prefix| prefix.as_str().into()).collect(),
-                audience: Audience::new(&self.settings.audience),
+                audience: self.audience(),
                 clients: Clients::new(self.settings.clients.as_deref()),
             },
             timeout: self.settings.timeout,

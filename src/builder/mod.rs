@@ -16,6 +16,7 @@ use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::config::{BuildError, Variable, from_env};
 use crate::machine_secret::MachineSecret;
+use crate::resource::ProtectedResource;
 use crate::secret::{InstanceSecret, SecretError};
 use crate::token::{TokenType, TokenTypes};
 
@@ -186,6 +187,17 @@ impl AuthenticatorBuilder {
     /// A token of another client, or of none, is rejected as any bad token is.
     pub fn allow_clients<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
         self.settings.clients = Some(ids.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Takes OAuth tokens for this resource only, compared as RFC 8707 compares resources (P4 of
+    /// [`ProtectedResource`]); may be called for several, beside [`audience`](Self::audience), any
+    /// one of which will do. A token that names none is refused.
+    ///
+    /// The issuer of this authenticator becomes the authorization server of a resource that names
+    /// none.
+    pub fn resource(mut self, resource: &ProtectedResource) -> Self {
+        self.settings.resources.push(resource.clone());
         self
     }
 

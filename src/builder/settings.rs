@@ -10,6 +10,7 @@ use crate::cache::Windows;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Access;
 use crate::keys::KeyWindows;
+use crate::resource::ProtectedResource;
 use crate::secret::Environment;
 use crate::token::TokenTypes;
 use crate::upstream::BudgetConfig;
@@ -46,6 +47,7 @@ pub(super) struct Settings {
     pub(super) issuer: Option<String>,
     pub(super) audience: Vec<String>,
     pub(super) clients: Option<Vec<String>>,
+    pub(super) resources: Vec<ProtectedResource>,
     pub(super) accept: Option<TokenTypes>,
     pub(super) senders: SenderSetting,
     pub(super) grants: GrantSettings,
@@ -92,6 +94,7 @@ impl Default for Settings {
             issuer: None,
             audience: Vec::new(),
             clients: None,
+            resources: Vec::new(),
             accept: None,
             senders: SenderSetting::Default,
             grants: GrantSettings::default(),

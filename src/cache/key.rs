@@ -17,6 +17,10 @@ pub(crate) enum Domain {
     Machine = 5,
     /// An identifier of a token or a subject.
     Identifier = 6,
+    /// A session of a server behind the layer.
+    Session = 7,
+    /// Whose session it is.
+    Owner = 8,
 }
 
 /// A name of 128 bits that only its own authenticator can make.

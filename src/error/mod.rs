@@ -1,16 +1,19 @@
 //! Why a request was not let through, in a form that is safe to print and to match on.
 //!
-//! Order within this folder: `kind` ← `reason` ← here.
+//! Order within this folder: `kind` ← `reason`, `protection` ← here.
 
 mod kind;
+mod protection;
 mod reason;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
 pub use self::kind::AuthErrorKind;
+pub(crate) use self::protection::Protection;
 pub(crate) use self::reason::Reason;
 use crate::scope::ScopePolicy;
 
@@ -47,6 +50,7 @@ pub struct AuthError {
     reason: Reason,
     retry_after: Option<Duration>,
     required: Option<ScopePolicy>,
+    protection: Option<Arc<Protection>>,
 }
 
 impl AuthError {
@@ -55,6 +59,7 @@ impl AuthError {
             reason,
             retry_after: None,
             required: None,
+            protection: None,
         }
     }
 
@@ -64,6 +69,7 @@ impl AuthError {
             reason,
             retry_after: Some(delay.min(LONGEST_DELAY)),
             required: None,
+            protection: None,
         }
     }
 
@@ -72,7 +78,30 @@ impl AuthError {
             reason: Reason::MissingScope,
             retry_after: None,
             required: Some(required),
+            protection: None,
         }
+    }
+
+    /// Adds what the layer says that rejects: where the client learns to sign in, and for a
+    /// protected resource the scopes that it should ask for, also where no token was sent.
+    pub(crate) fn under(
+        mut self,
+        protection: Option<&Arc<Protection>>,
+        asked: Option<&ScopePolicy>,
+    ) -> Self {
+        let Some(protection) = protection else {
+            return self;
+        };
+        let is_resource = protection.resource_metadata.is_some();
+        if is_resource && self.status() == StatusCode::UNAUTHORIZED && self.required.is_none() {
+            self.required = asked.cloned();
+        }
+        self.protection = Some(Arc::clone(protection));
+        self
+    }
+
+    pub(crate) fn protection(&self) -> Option<&Protection> {
+        self.protection.as_deref()
     }
 
     /// Returns the class of the rejection.
@@ -104,7 +133,8 @@ impl AuthError {
         self.retry_after
     }
 
-    /// Returns the scopes that the route asks for, where one was missing.
+    /// Returns the scopes that the route asks for, where one was missing, or where a
+    /// [`ProtectedResource`](crate::ProtectedResource) says for which to ask.
     #[must_use]
     pub fn required_scopes(&self) -> Option<String> {
         self.required.as_ref().map(ToString::to_string)

@@ -140,7 +140,11 @@ mod tests {
             "mcp.example.com/Mcp",
             "",
         ] {
-            assert_eq!(check(&ours, &[other]), Err(Reason::WrongAudience), "{other}");
+            assert_eq!(
+                check(&ours, &[other]),
+                Err(Reason::WrongAudience),
+                "{other}"
+            );
         }
         assert_eq!(check(&ours, &[]), Err(Reason::NoAudience));
         assert_eq!(ours.check(None), Err(Reason::NoAudience));
@@ -149,7 +153,11 @@ mod tests {
     #[test]
     fn p4_a_resource_without_a_path_is_its_origin() {
         let ours = Audience::default().with_resources(["http://127.0.0.1:80"]);
-        for same in ["http://127.0.0.1", "http://127.0.0.1/", "HTTP://127.0.0.1:80/"] {
+        for same in [
+            "http://127.0.0.1",
+            "http://127.0.0.1/",
+            "HTTP://127.0.0.1:80/",
+        ] {
             assert_eq!(check(&ours, &[same]), Ok(()), "{same}");
         }
         assert!(check(&ours, &["http://127.0.0.1/mcp"]).is_err());

@@ -13,7 +13,7 @@ mod values;
 mod vectors;
 mod verifier;
 
-pub(crate) use self::audience::Audience;
+pub(crate) use self::audience::{Audience, is_same_resource};
 pub(crate) use self::checked::Checked;
 pub(crate) use self::clients::Clients;
 pub(crate) use self::unverified::UnverifiedJwt;

@@ -300,7 +300,8 @@ mod tests {
     #[test]
     fn an_oauth_token_tells_its_audience_and_who_acts() {
         let token = |extra| accept(&policy(), TokenType::OAuth, extra);
-        let act = json!({"sub": "agent_1", "client_id": "c_1", "act": {"sub": "user_b", "iss": "i"}});
+        let act =
+            json!({"sub": "agent_1", "client_id": "c_1", "act": {"sub": "user_b", "iss": "i"}});
         let auth = token(json!({"aud": ["https://a", "https://b"], "act": act})).unwrap();
         let MachineAuth::OAuth(oauth) = &auth else {
             panic!("{auth:?}")
@@ -308,7 +309,10 @@ mod tests {
         let names: Vec<&str> = oauth.audience().iter().map(AsRef::as_ref).collect();
         assert_eq!(names, ["https://a", "https://b"]);
         let actor = oauth.actor().unwrap();
-        assert_eq!((actor.subject(), actor.client_id()), ("agent_1", Some("c_1")));
+        assert_eq!(
+            (actor.subject(), actor.client_id()),
+            ("agent_1", Some("c_1"))
+        );
         let inner = actor.inner().unwrap();
         assert_eq!((inner.subject(), inner.issuer()), ("user_b", Some("i")));
         assert!(inner.inner().is_none());

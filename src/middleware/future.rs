@@ -26,11 +26,11 @@ pin_project! {
 }
 
 impl<F, B> Decided<F, B> {
-    pub(super) const fn inner(future: F) -> Self {
+    pub(crate) const fn inner(future: F) -> Self {
         Self::Inner { future }
     }
 
-    pub(super) const fn rejected(response: Response<B>) -> Self {
+    pub(crate) const fn rejected(response: Response<B>) -> Self {
         Self::Rejected {
             response: Some(response),
         }

@@ -8,6 +8,8 @@ use tower_layer::Layer;
 use super::problem::ProblemJson;
 use super::service::{ClerkMachineAuthService, Config, Gate};
 use crate::authenticator::Authenticator;
+use crate::error::Protection;
+use crate::jwt::Audience;
 use crate::scope::ScopePolicy;
 use crate::token::{TokenType, TokenTypes};
 
@@ -78,9 +80,26 @@ impl ClerkMachineAuth {
                 optional: false,
                 forward_token: false,
                 allow_cors_preflight: false,
+                audience: Audience::default(),
+                protection: None,
+                metadata_paths: Box::default(),
                 rejection: ProblemJson,
             },
         }
+    }
+
+    /// Protects a resource that OAuth clients find by its metadata.
+    pub(crate) fn of_resource(
+        authenticator: Authenticator,
+        url: &str,
+        metadata_url: &str,
+        metadata_paths: Box<[Box<str>]>,
+    ) -> Self {
+        let mut layer = Self::new(authenticator).accept([TokenType::OAuth]);
+        layer.config.audience = Audience::default().with_resources([url]);
+        layer.config.metadata_paths = metadata_paths;
+        layer.protection().resource_metadata = Some(metadata_url.into());
+        layer
     }
 }
 
@@ -142,6 +161,36 @@ impl<R> ClerkMachineAuth<R> {
         self
     }
 
+    /// Lets a token with the scope `broad` do what asks for one of `narrow`; nothing is implied that
+    /// is not listed, and no list is followed from one scope to the next.
+    ///
+    /// Counts for this layer and for what asks for scopes inside it: layers,
+    /// [`RequireScopes`](super::RequireScopes) and [`require_scopes`](crate::require_scopes()), not for
+    /// [`MachineAuth::has_scope`](crate::MachineAuth::has_scope), which tells what the token itself
+    /// has. A challenge names the scopes that are asked for.
+    pub fn implies<S: AsRef<str>>(
+        mut self,
+        broad: impl AsRef<str>,
+        narrow: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let implications = &mut self.protection().implications;
+        implications.add(broad.as_ref(), narrow);
+        self
+    }
+
+    /// Names the realm in challenges (RFC 9110 §11.5); `api` by default.
+    ///
+    /// Quotes are escaped. Other characters than visible ASCII and the space, which no quoted string
+    /// may hold, are replaced by `?`.
+    pub fn realm(mut self, realm: impl AsRef<str>) -> Self {
+        self.protection().set_realm(realm.as_ref());
+        self
+    }
+
+    fn protection(&mut self) -> &mut Protection {
+        Arc::make_mut(self.config.protection.get_or_insert_default())
+    }
+
     /// Takes a token from this field too, such as `x-api-key`, without a scheme.
     ///
     /// A request that carries a token in both fields is malformed.
@@ -173,6 +222,9 @@ impl<R> ClerkMachineAuth<R> {
             source,
             accept,
             scopes,
+            audience,
+            protection,
+            metadata_paths,
             ..
         } = self.config;
         ClerkMachineAuth {
@@ -185,6 +237,9 @@ impl<R> ClerkMachineAuth<R> {
                 optional: self.config.optional,
                 forward_token: self.config.forward_token,
                 allow_cors_preflight: self.config.allow_cors_preflight,
+                audience,
+                protection,
+                metadata_paths,
                 rejection,
             },
         }

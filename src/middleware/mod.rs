@@ -17,7 +17,7 @@ pub use self::future::{Decided, ResponseFuture};
 pub use self::layer::ClerkMachineAuth;
 pub use self::problem::ProblemJson;
 pub use self::rejection::ResponseForAuthError;
-#[cfg(feature = "axum")]
 pub(crate) use self::rejection::{misplaced, reject};
-pub use self::scopes::{RequireScopes, RequireScopesService};
+pub(crate) use self::scopes::{Refusal, check_scopes};
+pub use self::scopes::{RequireScopes, RequireScopesService, require_scopes};
 pub use self::service::ClerkMachineAuthService;

@@ -1,5 +1,7 @@
 //! How a rejection becomes a response.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 
 use crate::error::{AuthError, Reason};
@@ -86,6 +88,9 @@ fn seconds(error: &AuthError) -> HeaderValue {
 /// Faults of a route have been logged by [`misplaced`] already.
 fn log(error: &AuthError) {
     let (status, reason) = (error.status().as_u16(), error.reason());
+    if error.cause() == Reason::NoAudience {
+        warn_of_no_audience();
+    }
     if matches!(error.cause(), Reason::NoRuntime | Reason::NoTimers) {
         tracing::error!(status, reason, "{error}");
     } else {
@@ -106,4 +111,16 @@ pub(crate) fn misplaced(method: &Method, uri: &Uri, reason: Reason) -> AuthError
     let error = AuthError::from(reason);
     tracing::error!(reason = error.reason(), %method, path, "{error}");
     error
+}
+
+/// Says once what is the most likely mistake of a new protected resource; who has a token can repeat
+/// it at will.
+fn warn_of_no_audience() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "an OAuth token was rejected since Clerk put no audience into it: add the URL of this \
+             resource to Clerk's dashboard, under Agents, MCP servers"
+        );
+    }
 }

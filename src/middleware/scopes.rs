@@ -1,15 +1,17 @@
 //! A layer for routes that ask for scopes.
 
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::request::Parts;
+use http::{Extensions, Method, Request, Response, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::future::Decided;
 use super::problem::ProblemJson;
 use super::rejection::{ResponseForAuthError, misplaced, reject};
-use crate::error::{AuthError, Reason};
+use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, MachineAuth};
 use crate::scope::{ScopeListError, ScopePolicy};
 
@@ -105,17 +107,98 @@ impl<R> RequireScopes<R> {
     }
 
     fn check<A>(&self, request: &Request<A>) -> Result<(), AuthError> {
-        let mistake = |reason| misplaced(request.method(), request.uri(), reason);
-        let Ok(policy) = &self.policy else {
-            return Err(mistake(Reason::BadScopeList));
-        };
-        let extensions = request.extensions();
-        match extensions.get::<MachineAuth>() {
-            Some(auth) if policy.allows(|scope| auth.has_scope(scope)) => Ok(()),
-            Some(_) => Err(AuthError::missing_scope(policy.clone())),
-            None if extensions.get::<Anonymous>().is_some() => Err(Reason::NoToken.into()),
-            None => Err(mistake(Reason::NoLayer)),
+        let (method, uri) = (request.method(), request.uri());
+        check_scopes(method, uri, request.extensions(), self.policy.as_ref().ok())
+    }
+}
+
+/// Asks for all of these scopes from within a handler, such as a tool of an MCP server, behind a
+/// [`ClerkMachineAuth`](super::ClerkMachineAuth) layer.
+///
+/// Use it where which scopes are needed shows only within the request. A missing one is an error of
+/// the kind [`InsufficientScope`](crate::AuthErrorKind::InsufficientScope), whose
+/// [`challenge`](AuthError::challenge) names the scopes, and the metadata of the
+/// [`ProtectedResource`](crate::ProtectedResource) if there is one. Behind a
+/// [`McpScopes`](crate::McpScopes) layer the client is answered with it.
+///
+/// # Errors
+///
+/// Fails as [`RequireScopes`] rejects: for a missing scope, for a request without a token, for a
+/// list that is empty or holds what cannot be a scope, and where no layer has seen the request.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{AuthError, require_scopes};
+///
+/// fn delete_report(parts: &http::request::Parts) -> Result<(), AuthError> {
+///     require_scopes(parts, ["reports:write"])?;
+///     // …
+///     Ok(())
+/// }
+/// # let (parts, ()) = http::Request::new(()).into_parts();
+/// assert_eq!(delete_report(&parts).unwrap_err().reason(), "no_layer");
+/// ```
+pub fn require_scopes<S: AsRef<str>>(
+    parts: &Parts,
+    scopes: impl IntoIterator<Item = S>,
+) -> Result<(), AuthError> {
+    let policy = ScopePolicy::all(scopes).ok();
+    let (method, uri, extensions) = (&parts.method, &parts.uri, &parts.extensions);
+    let checked = check_scopes(method, uri, extensions, policy.as_ref());
+    if let (Err(error), Some(refusal)) = (&checked, extensions.get::<Refusal>()) {
+        refusal.set(error);
+    }
+    checked
+}
+
+/// Checks the scopes of the identity that a layer left in a request; no policy is a mistaken one.
+pub(crate) fn check_scopes(
+    method: &Method,
+    uri: &Uri,
+    extensions: &Extensions,
+    policy: Option<&ScopePolicy>,
+) -> Result<(), AuthError> {
+    let Some(policy) = policy else {
+        return Err(misplaced(method, uri, Reason::BadScopeList));
+    };
+    let protection = extensions.get::<Arc<Protection>>();
+    let error = match extensions.get::<MachineAuth>() {
+        Some(auth) if policy.allows(|scope| has_scope(protection, auth, scope)) => return Ok(()),
+        Some(_) => AuthError::missing_scope(policy.clone()),
+        None if extensions.get::<Anonymous>().is_some() => Reason::NoToken.into(),
+        None => return Err(misplaced(method, uri, Reason::NoLayer)),
+    };
+    Err(error.under(protection, Some(policy)))
+}
+
+/// Returns `true` for a scope that the sender has, or that one stands for by the layer's word.
+pub(super) fn has_scope(
+    protection: Option<&Arc<Protection>>,
+    auth: &MachineAuth,
+    scope: &str,
+) -> bool {
+    match protection {
+        Some(protection) => {
+            let has = |scope: &str| auth.has_scope(scope);
+            protection.implications.hold(has, scope)
         }
+        None => auth.has_scope(scope),
+    }
+}
+
+/// A refusal of [`require_scopes`], left for the layer that answers with it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refusal(Arc<OnceLock<AuthError>>);
+
+impl Refusal {
+    fn set(&self, error: &AuthError) {
+        // The first one is what the client has to mend first.
+        self.0.set(error.clone()).ok();
+    }
+
+    pub(crate) fn get(&self) -> Option<&AuthError> {
+        self.0.get()
     }
 }
 

@@ -10,10 +10,12 @@ use tower_service::Service;
 use super::future::{Decided, ResponseFuture, Waiting};
 use super::outer::{Forwarded, Outer, admit, take_outer};
 use super::rejection::{ResponseForAuthError, misplaced, reject};
+use super::scopes::has_scope;
 use crate::authenticator::{Accepted, Authenticator};
 use crate::cache::Told;
-use crate::error::{AuthError, Reason};
+use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, MachineAuth};
+use crate::jwt::Audience;
 use crate::scope::{ScopeListError, ScopePolicy};
 use crate::token::{TokenSource, TokenTypes};
 
@@ -28,6 +30,11 @@ pub(super) struct Config<R> {
     pub(super) optional: bool,
     pub(super) forward_token: bool,
     pub(super) allow_cors_preflight: bool,
+    /// The resources that an OAuth token has to be issued for; none are asked for by default.
+    pub(super) audience: Audience,
+    pub(super) protection: Option<Arc<Protection>>,
+    /// Where the metadata of the resource is, which answers without a token.
+    pub(super) metadata_paths: Box<[Box<str>]>,
     pub(super) rejection: R,
 }
 
@@ -126,6 +133,10 @@ impl<R> Gate<R> {
         if config.allow_cors_preflight && is_cors_preflight(request) {
             return Ok(Verdict::Anonymous);
         }
+        if is_metadata_request(request, &config.metadata_paths) {
+            request.headers_mut().remove(header::AUTHORIZATION);
+            return Ok(Verdict::Anonymous);
+        }
         let found = config.source.find(request.headers());
         let Some((token, field)) = found.map_err(|_| Reason::Malformed)? else {
             return if config.optional {
@@ -158,16 +169,55 @@ impl<R> Gate<R> {
         }
     }
 
-    fn check_scopes(&self, auth: &MachineAuth) -> Result<(), AuthError> {
+    fn check_scopes(
+        &self,
+        auth: &MachineAuth,
+        protection: Option<&Arc<Protection>>,
+    ) -> Result<(), AuthError> {
         let Some(policy) = &self.0.scopes else {
             return Ok(());
         };
         let policy = policy.as_ref().map_err(|_| Reason::BadScopeList)?;
-        if policy.allows(|scope| auth.has_scope(scope)) {
+        if policy.allows(|scope| has_scope(protection, auth, scope)) {
             Ok(())
         } else {
             Err(AuthError::missing_scope(policy.clone()))
         }
+    }
+
+    /// An outer layer's verdict may be of another audience, and so may a cached one.
+    fn check_audience(&self, auth: &MachineAuth) -> Result<(), Reason> {
+        match auth {
+            MachineAuth::OAuth(token) => self.0.audience.check(Some(token.audience())),
+            MachineAuth::M2m(_) | MachineAuth::ApiKey(_) => Ok(()),
+        }
+    }
+
+    fn check<A>(&self, request: &Request<A>, auth: &MachineAuth) -> Result<(), AuthError> {
+        self.check_audience(auth)?;
+        self.check_scopes(auth, self.protection(request))
+    }
+
+    /// Returns what is said of the space that the request is in, by this layer or one outside.
+    fn protection<'a, A>(&'a self, request: &'a Request<A>) -> Option<&'a Arc<Protection>> {
+        let own = self.0.protection.as_ref();
+        own.or_else(|| request.extensions().get::<Arc<Protection>>())
+    }
+
+    /// Leaves word of the space for what asks for scopes further inside.
+    fn mark<A>(&self, request: &mut Request<A>) {
+        if let Some(protection) = &self.0.protection {
+            request.extensions_mut().insert(Arc::clone(protection));
+        }
+    }
+
+    fn reject<A, B>(&self, request: &Request<A>, error: AuthError) -> Response<B>
+    where
+        R: ResponseForAuthError<B>,
+    {
+        let asked = self.0.scopes.as_ref().and_then(|list| list.as_ref().ok());
+        let error = error.under(self.protection(request), asked);
+        reject(&self.0.rejection, error)
     }
 
     /// Lets a request in to the service that is ready for it, or rejects it.
@@ -181,13 +231,14 @@ impl<R> Gate<R> {
         S: Service<Request<A>, Response = Response<B>>,
         R: ResponseForAuthError<B>,
     {
-        let checked = |auth| self.check_scopes(&auth).map(|()| auth);
+        let checked = |auth| self.check(&request, &auth).map(|()| auth);
         match verdict.and_then(checked) {
             Ok(auth) => {
                 admit(request.extensions_mut(), auth, self.0.authenticator.id());
+                self.mark(&mut request);
                 Decided::inner(inner.call(request))
             }
-            Err(error) => Decided::rejected(reject(&self.0.rejection, error)),
+            Err(error) => Decided::rejected(self.reject(&request, error)),
         }
     }
 }
@@ -246,10 +297,11 @@ where
             }
             Ok(Verdict::Anonymous) => {
                 request.extensions_mut().insert(Anonymous);
+                self.gate.mark(&mut request);
                 ResponseFuture::decided(Decided::inner(self.inner.call(request)))
             }
             Err(error) => {
-                let response = reject(&self.gate.0.rejection, error);
+                let response = self.gate.reject(&request, error);
                 ResponseFuture::decided(Decided::rejected(response))
             }
         }
@@ -263,4 +315,9 @@ fn is_cors_preflight<A>(request: &Request<A>) -> bool {
         && request
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn is_metadata_request<A>(request: &Request<A>, paths: &[Box<str>]) -> bool {
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
+    paths.iter().any(|path| **path == *request.uri().path()) && reads.contains(request.method())
 }

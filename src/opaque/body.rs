@@ -2,7 +2,9 @@
 
 use super::fields::{Fields, Read};
 use crate::error::Reason;
-use crate::identity::{ApiKey, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat, UnixMillis};
+use crate::identity::{
+    ApiKey, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat, UnixMillis,
+};
 use crate::jwt::{Audience, Clients};
 use crate::token::TokenType;
 
@@ -271,6 +273,9 @@ mod tests {
         let broken = with(TokenType::OAuth, "act", json!({"sub": 1}));
         assert_eq!(broken, Err(Reason::UpstreamAnswer));
         let written = serde_json::to_value(&auth).unwrap();
-        assert_eq!((&written["aud"], &written["act"]), (&body["aud"], &body["act"]));
+        assert_eq!(
+            (&written["aud"], &written["act"]),
+            (&body["aud"], &body["act"])
+        );
     }
 }

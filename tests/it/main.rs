@@ -17,5 +17,6 @@ mod faults;
 mod layer;
 mod machine_secret;
 mod outbound;
+mod resource;
 mod support;
 mod wire;

@@ -8,4 +8,4 @@ mod options;
 mod readiness;
 mod revocable;
 mod scopes;
-mod world;
+pub(crate) mod world;
