@@ -122,7 +122,10 @@ impl AuthenticatorBuilder {
     /// Lets tokens that nothing is known of use at most this many of those calls; three quarters of
     /// them by default (60 of 80).
     ///
-    /// The rest is reserved for known tokens, which may also use whatever unknown ones leave.
+    /// The rest is reserved for known tokens, which may also use whatever unknown ones leave. A token
+    /// counts as known that was good when Clerk was last asked, within a day. Of these calls a
+    /// quarter is for tokens that were refused for want of budget and come back after a second or
+    /// more, so that a good new token gets in beside a flood of made-up ones.
     pub const fn unknown_calls_per_second(mut self, calls: u32) -> Self {
         self.settings.budget.unknown = Some(calls);
         self
@@ -138,7 +141,8 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Has at most this many calls under way at a time; 256 by default.
+    /// Has at most this many calls under way at a time; 256 by default. A quarter of them is reserved
+    /// for known tokens.
     pub const fn calls_in_flight(mut self, calls: usize) -> Self {
         self.settings.in_flight = calls;
         self

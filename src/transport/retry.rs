@@ -92,6 +92,7 @@ impl RetryPolicy {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::TransportErrorKind;
     use super::*;
     use http::{HeaderMap, header};
 
@@ -144,5 +145,23 @@ mod tests {
             POLICY.pause_after(1, &answer(503, Some("86400")), Duration::from_secs(3)),
             None
         );
+    }
+
+    #[test]
+    fn rule_8_what_another_connection_may_mend_is_tried_again_while_time_is_left() {
+        let after = |kind, left| POLICY.pause_after(1, &Err(TransportError::new(kind)), left);
+        let left = Duration::from_secs(1);
+        for kind in [
+            TransportErrorKind::Connect,
+            TransportErrorKind::Broken,
+            // A connection that was given up, since it answered no ping.
+            TransportErrorKind::Timeout,
+        ] {
+            assert!(after(kind, left).is_some(), "{kind:?}");
+            assert_eq!(after(kind, Duration::ZERO), None, "{kind:?}");
+        }
+        for kind in [TransportErrorKind::TooLarge, TransportErrorKind::Elsewhere] {
+            assert_eq!(after(kind, left), None, "{kind:?}");
+        }
     }
 }

@@ -35,7 +35,8 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(30);
 pub enum BreakerState {
     /// All are.
     Closed,
-    /// One in each half second, to see whether Clerk is back.
+    /// One in each half second, to see whether Clerk is back; for a known token, one in each quarter
+    /// second.
     Open,
     /// None, since Clerk asked to be left alone for a while.
     Paused,
