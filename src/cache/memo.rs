@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -97,6 +97,8 @@ pub(crate) struct Memo<V> {
     /// Until when no other refresh of an answer is begun.
     refreshing: Cache<CacheKey, Duration, BuildKeyHasher>,
     bad: Cache<CacheKey, Bad, BuildKeyHasher>,
+    /// Held while an answer is recorded, so that good and bad ones are compared and kept as one.
+    recording: Mutex<()>,
     /// A flight from before an invalidation is not joined: its answer may be what was to be forgotten.
     flights: Flights<(CacheKey, Epoch), Outcome<V>>,
     marks: Arc<Marks>,
@@ -111,6 +113,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
             good: weighed(config.good_capacity, config.good_bytes, windows.longest()),
             refreshing: cache(config.good_capacity, REFRESH_PAUSE),
             bad: cache(config.bad_capacity, windows.negative),
+            recording: Mutex::default(),
             flights: Flights::new(),
             marks,
             windows,
@@ -196,8 +199,7 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
                     return outcome;
                 }
                 let outcome = question.await;
-                memo.record(key, began, asked, &outcome);
-                outcome
+                memo.record(key, began, asked, outcome)
             }
         })
     }
@@ -211,20 +213,40 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
         }
     }
 
-    fn record(&self, key: CacheKey, began: Epoch, asked: Duration, outcome: &Outcome<V>) {
-        match outcome {
+    /// Remembers an answer, and returns the one that counts.
+    ///
+    /// Answers may come in another order than they were asked for. A definite no is not replaced
+    /// by what was asked for before it, and a good answer not by an older one.
+    fn record(
+        &self,
+        key: CacheKey,
+        began: Epoch,
+        asked: Duration,
+        outcome: Outcome<V>,
+    ) -> Outcome<V> {
+        let _recording = self
+            .recording
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let until = asked.saturating_add(self.windows.negative);
+        match &outcome {
             Outcome::Good(value) => {
-                self.remember(key, began, asked, value.clone());
+                if let Some(reason) = self.newer_no(&key, until) {
+                    return Outcome::Bad(reason);
+                }
+                if !self.holds_newer(&key, asked) {
+                    self.remember(key, began, asked, value.clone());
+                }
                 self.bad.invalidate(&key);
                 self.refreshing.invalidate(&key);
             }
             Outcome::Bad(reason) => {
-                let until = asked.saturating_add(self.windows.negative);
+                let reason = *reason;
                 self.good.invalidate(&key);
                 self.bad.insert(
                     key,
                     Bad {
-                        reason: *reason,
+                        reason,
                         began,
                         until,
                     },
@@ -232,6 +254,21 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
             }
             Outcome::Unavailable(_) => {}
         }
+        outcome
+    }
+
+    /// Returns why the token was refused by an answer that ends after `until`, if there is one.
+    fn newer_no(&self, key: &CacheKey, until: Duration) -> Option<Reason> {
+        let bad = self.bad.get(key).filter(|bad| bad.until > until)?;
+        let is_kept = self.marks.keeps(bad.began, key, || ["", ""]);
+        is_kept.then_some(bad.reason)
+    }
+
+    fn holds_newer(&self, key: &CacheKey, asked: Duration) -> bool {
+        // The windows of one name are always of the same length.
+        let fresh_until = self.windows.ends(key, asked).fresh_until;
+        let held = self.good.get(key);
+        held.is_some_and(|held| held.ends.fresh_until > fresh_until)
     }
 
     pub(crate) fn now(&self) -> Duration {

@@ -198,6 +198,50 @@ async fn rule_10_an_answer_asked_for_before_an_invalidation_does_not_count_after
     assert!(matches!(bench.at(0), Found::Invalidated));
 }
 
+/// Asks, lets the same be asked again a second later, and gives the first answer only then.
+async fn answered_late(first: u32, second: Outcome<u32>) -> (Outcome<u32>, Found<u32>) {
+    let bench = Bench::new();
+    let go = Arc::new(tokio::sync::Notify::new());
+    let answer = Arc::clone(&go);
+    let question = move |_| {
+        let go = Arc::clone(&go);
+        async move {
+            go.notified().await;
+            Outcome::Good(first)
+        }
+    };
+    let early = bench
+        .memo
+        .ask(bench.key, Why::Unknown, &bench.tasks, question)
+        .unwrap();
+    tokio::task::yield_now().await;
+    // Anybody's invalidation: what is asked from now on is another flight.
+    bench.marks.forget_name("mt_other");
+    bench.at(1);
+    bench.ask(Why::Unknown, second).await;
+    answer.notify_one();
+    let outcome = early.landed(bench.tasks.deadline()).await.unwrap();
+    (outcome, bench.at(1))
+}
+
+#[tokio::test]
+async fn rule_10_an_answer_asked_for_earlier_does_not_replace_a_newer_no() {
+    let no = Outcome::Bad(Reason::UnknownToken);
+    let (told, kept) = answered_late(1, no).await;
+    assert!(
+        matches!(told, Outcome::Bad(Reason::UnknownToken)),
+        "{told:?}"
+    );
+    assert!(matches!(kept, Found::Bad(Reason::UnknownToken)), "{kept:?}");
+}
+
+#[tokio::test]
+async fn rule_10_an_answer_asked_for_earlier_does_not_replace_a_newer_one() {
+    let (told, kept) = answered_late(1, Outcome::Good(2)).await;
+    assert!(matches!(told, Outcome::Good(1)), "{told:?}");
+    assert!(matches!(kept, Found::Fresh(2)), "{kept:?}");
+}
+
 #[test]
 fn rule_19_debug_shows_no_entry() {
     let bench = Bench::new();
