@@ -38,7 +38,7 @@ pub(crate) struct Core {
     pub(crate) jwts: Memo<JwtVerdict>,
     pub(crate) opaque: Arc<OpaqueVerifier>,
     pub(crate) opaques: Arc<Memo<MachineAuth>>,
-    pub(crate) receiver: Receiver,
+    pub(crate) receiver: Arc<Receiver>,
     pub(crate) grants: ScopeGrants,
     pub(crate) revocations: Revocations,
     pub(crate) upstream: Arc<Upstream>,

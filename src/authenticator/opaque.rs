@@ -6,9 +6,10 @@ use secrecy::SecretString;
 
 use super::core::Core;
 use super::recall::Glance;
-use crate::cache::{Domain, Named, Told, Why};
+use crate::cache::{Domain, Named, Outcome, Told, Why};
 use crate::error::AuthError;
 use crate::identity::{MachineAuth, UnixMillis};
+use crate::receiver::Receiver;
 use crate::token::{BearerToken, TokenType};
 
 impl Named for MachineAuth {
@@ -29,10 +30,14 @@ impl Core {
         glance: &Glance,
     ) -> Told<MachineAuth> {
         let question = || {
-            let verifier = Arc::clone(&self.opaque);
+            let (verifier, receiver) = (Arc::clone(&self.opaque), Arc::clone(&self.receiver));
             let token = SecretString::from(token.as_str());
             let name = glance.name;
-            move |why: Why| Arc::clone(&verifier).ask(kind, token.clone(), name, why)
+            move |why: Why| {
+                let asked = Arc::clone(&verifier).ask(kind, token.clone(), name, why);
+                let receiver = Arc::clone(&receiver);
+                async move { for_here(&receiver, asked.await) }
+            }
         };
         let wait = self.wait(None);
         // The promise of the first letters is kept: they alone make the type of an opaque token.
@@ -52,6 +57,18 @@ impl Core {
             self.receiver.check_opaque(token)?;
         }
         Ok(self.granted(auth))
+    }
+}
+
+/// Takes a genuine token that can never be accepted here for a bad one: its verdict has no place
+/// among the good ones, and its renewals none among the calls for known tokens.
+fn for_here(receiver: &Receiver, outcome: Outcome<MachineAuth>) -> Outcome<MachineAuth> {
+    match outcome {
+        Outcome::Good(MachineAuth::M2m(token)) => match receiver.check_opaque(&token) {
+            Ok(()) => Outcome::Good(MachineAuth::M2m(token)),
+            Err(reason) => Outcome::Bad(reason),
+        },
+        outcome => outcome,
     }
 }
 

@@ -117,7 +117,7 @@ impl Shared {
                 self.settings.negative_capacity,
                 OPAQUE_EIGHTHS,
             )),
-            receiver: self.receiver(binding, admin.as_ref()),
+            receiver: Arc::new(self.receiver(binding, admin.as_ref())),
             grants,
             revocations: Revocations::new(
                 Arc::clone(&self.forget.hasher),

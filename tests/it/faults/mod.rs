@@ -13,6 +13,7 @@ mod life;
 mod model;
 mod outage;
 mod poison;
+mod receivers;
 mod registry;
 mod runtimes;
 mod storms;
