@@ -52,7 +52,8 @@ impl MachineSecret {
     /// secret.
     ///
     /// Nothing is called yet: the secret is fetched when it is first needed, or by
-    /// [`load`](Self::load).
+    /// [`load`](Self::load). Until then an authenticator that holds it answers M2M tokens and API keys
+    /// with 503: an API key may be this very secret, which is not to be sent to Clerk as a token.
     #[must_use]
     pub fn managed(client: AdminClient, machine: MachineId) -> Self {
         Self::make(client, machine, None)

@@ -122,20 +122,19 @@ impl PublishedKeys {
         fetch.ok_or_else(|| AuthError::retry_after(Reason::NoKeys, pause()))
     }
 
-    pub(super) fn newer(self: &Arc<Self>, seen: Generation, now: Duration, tasks: &Tasks) -> Newer {
-        if let Some(fetch) = self.refetch(now, tasks) {
-            return Newer::Coming(fetch);
+    pub(super) fn newer(
+        self: &Arc<Self>,
+        seen: Generation,
+        now: Duration,
+        tasks: &Tasks,
+    ) -> Result<Newer, AuthError> {
+        if let Some(fetch) = self.fetch_if(tasks, || self.takes_refetch(now))? {
+            return Ok(Newer::Coming(fetch));
         }
         // A fetch may have landed since they were seen.
-        self.current(now, tasks)
-            .filter(|keys| keys.generation != seen)
-            .map_or(Newer::No, Newer::Here)
-    }
-
-    fn refetch(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Option<Waiter<()>> {
-        self.fetch_if(tasks, || self.takes_refetch(now))
-            .ok()
-            .flatten()
+        let newer = self.current(now, tasks);
+        let newer = newer.filter(|keys| keys.generation != seen);
+        Ok(newer.map_or(Newer::No, Newer::Here))
     }
 
     /// Lets one caller through for each cooldown; asked while no fetch can begin or end.
@@ -348,10 +347,10 @@ mod tests {
         Arc::new(keys)
     }
 
-    #[test]
-    fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
+    #[tokio::test]
+    async fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
         let (keys, tasks) = (landed(2, 9), Tasks::new(HOUR));
-        let newer = |seen| keys.newer(seen, Duration::ZERO, &tasks);
+        let newer = |seen| keys.newer(seen, Duration::ZERO, &tasks).unwrap();
         assert!(matches!(newer(1), Newer::Here(keys) if keys.generation == 2));
         assert!(matches!(newer(2), Newer::No));
     }
@@ -370,7 +369,7 @@ mod tests {
                 let ask = || {
                     let _inside = here.enter();
                     start.wait();
-                    matches!(keys.newer(1, now, &tasks), Newer::Coming(_))
+                    matches!(keys.newer(1, now, &tasks), Ok(Newer::Coming(_)))
                 };
                 let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
                 asked.into_iter().all(|asked| asked.join().unwrap())

@@ -72,7 +72,7 @@ impl KeyStore {
                 Some(keys) => Ok(Newer::Here(keys)),
                 None => keys.first_fetch(now, tasks).map(Newer::Coming),
             },
-            (Self::Published(keys), Some(seen)) => Ok(keys.newer(seen.generation, now, tasks)),
+            (Self::Published(keys), Some(seen)) => keys.newer(seen.generation, now, tasks),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{AdminError, AdminErrorKind};
@@ -12,11 +14,16 @@ use crate::secret::{InstanceSecret, MachineSecretKey, SecretKey};
 use crate::setting::{MACHINE_ID, MACHINE_SECRET_KEY, SECRET_KEY};
 use crate::token::TokenType;
 
+/// How many tokens may wait for a machine secret that is not loaded yet, as many as calls are under
+/// way by default. Each waits in a task, and before the budget of calls is asked.
+const LONGEST_QUEUE: usize = 256;
+
 /// The secrets at hand.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Secrets {
-    pub(super) instance: Option<InstanceSecret>,
-    pub(super) machine: Option<MachineSecret>,
+    instance: Option<InstanceSecret>,
+    machine: Option<MachineSecret>,
+    queue: Semaphore,
 }
 
 /// The secret that was chosen for one call.
@@ -26,17 +33,63 @@ pub(super) enum Credential<'a> {
 }
 
 impl Secrets {
+    pub(super) const fn new(
+        instance: Option<InstanceSecret>,
+        machine: Option<MachineSecret>,
+    ) -> Self {
+        Self {
+            instance,
+            machine,
+            queue: Semaphore::const_new(LONGEST_QUEUE),
+        }
+    }
+
+    /// Returns `true` for an API key that is the machine secret of this service, which looks like
+    /// one. A managed secret is loaded first: until then nobody knows.
+    pub(super) async fn hold(
+        &self,
+        kind: TokenType,
+        token: &SecretString,
+        deadline: Instant,
+    ) -> Result<bool, Reason> {
+        match &self.machine {
+            Some(secret) if kind == TokenType::ApiKey => {
+                self.load(secret, deadline).await?;
+                Ok(secret.is(token.expose_secret().as_bytes()))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn load(
+        &self,
+        secret: &MachineSecret,
+        deadline: Instant,
+    ) -> Result<Arc<MachineSecretKey>, Reason> {
+        if let Some(loaded) = secret.current() {
+            return Ok(loaded);
+        }
+        let _queued = self.queue.try_acquire().map_err(|_| Reason::Overload)?;
+        match timeout_at(deadline, secret.load()).await {
+            Ok(loaded) => loaded.map_err(|error| not_loaded(&error)),
+            Err(_) => Err(Reason::Upstream),
+        }
+    }
+
     /// Chooses the secret for a type of token.
     ///
-    /// Fails with `Credentials` where there is none or Clerk does not give it to us, and with
-    /// `Upstream` where Clerk does not answer in time.
+    /// Fails with `Credentials` where there is none or Clerk does not give it to us, with `Upstream`
+    /// where Clerk does not answer in time, and with `Overload` where too many wait for it.
     pub(super) async fn choose(
         &self,
         kind: TokenType,
         deadline: Instant,
     ) -> Result<Credential<'_>, Reason> {
         match (kind, &self.machine, &self.instance) {
-            (TokenType::M2m, Some(secret), _) => Credential::of(secret, deadline).await,
+            (TokenType::M2m, Some(secret), _) => {
+                let loaded = self.load(secret, deadline).await?;
+                Ok(Credential::Machine(secret, loaded))
+            }
             (_, _, Some(secret)) => Ok(Credential::Instance(secret, secret.in_use())),
             _ => Err(Reason::Credentials),
         }
@@ -44,14 +97,6 @@ impl Secrets {
 }
 
 impl<'a> Credential<'a> {
-    async fn of(secret: &'a MachineSecret, deadline: Instant) -> Result<Self, Reason> {
-        match timeout_at(deadline, secret.load()).await {
-            Ok(Ok(used)) => Ok(Self::Machine(secret, used)),
-            Ok(Err(error)) => Err(not_loaded(&error)),
-            Err(_) => Err(Reason::Upstream),
-        }
-    }
-
     /// Returns another secret to try, now that Clerk has refused this one.
     pub(super) async fn renewed(&self, deadline: Instant) -> Option<Self> {
         let (secret, used) = match self {
@@ -61,11 +106,8 @@ impl<'a> Credential<'a> {
             Self::Machine(secret, used) => (secret, used),
         };
         let another = timeout_at(deadline, secret.rejected(used)).await.ok()?;
-        if another {
-            Self::of(secret, deadline).await.ok()
-        } else {
-            None
-        }
+        let now = secret.current().filter(|_| another)?;
+        Some(Self::Machine(secret, now))
     }
 
     /// Returns the setting that holds this secret.

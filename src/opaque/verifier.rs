@@ -25,6 +25,9 @@ use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport, TransportE
 use crate::trouble::Trouble;
 use crate::upstream::{About, CallInfo, Lane, Pass, Upstream};
 
+/// When to come back while a machine secret is loaded: a load that fails is not tried sooner.
+const LOAD_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a verifier is made of.
 #[derive(Debug)]
 pub(crate) struct OpaqueParts {
@@ -66,10 +69,7 @@ enum Attempt {
 
 impl OpaqueVerifier {
     pub(crate) fn new(parts: OpaqueParts) -> Self {
-        let secrets = Secrets {
-            instance: parts.instance.clone(),
-            machine: parts.machine.clone(),
-        };
+        let secrets = Secrets::new(parts.instance.clone(), parts.machine.clone());
         Self {
             once_good: OnceGood::new(parts.capacity),
             parts,
@@ -131,8 +131,18 @@ impl OpaqueVerifier {
     }
 
     async fn answer(&self, question: &Question) -> Outcome<MachineAuth> {
-        let chosen = self.secrets.choose(question.kind, question.deadline).await;
-        let credential = match chosen {
+        let Question {
+            kind,
+            token,
+            deadline,
+            ..
+        } = question;
+        match self.secrets.hold(*kind, token, *deadline).await {
+            Ok(false) => {}
+            Ok(true) => return Outcome::Bad(Reason::OwnSecret),
+            Err(reason) => return self.no_secret(reason),
+        }
+        let credential = match self.secrets.choose(*kind, *deadline).await {
             Ok(credential) => credential,
             Err(reason) => return self.no_secret(reason),
         };
@@ -152,6 +162,10 @@ impl OpaqueVerifier {
     }
 
     fn no_secret(&self, reason: Reason) -> Outcome<MachineAuth> {
+        if reason == Reason::Overload {
+            // Too many wait, which says nothing about Clerk.
+            return Outcome::Unavailable(AuthError::retry_after(reason, LOAD_PAUSE));
+        }
         self.parts.upstream.note(match reason {
             Reason::Credentials => (Trouble::Credentials, Some(SECRET_KEY)),
             _ => (Trouble::Failing, None),

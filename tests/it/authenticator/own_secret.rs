@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clerk_machine_auth::testing::{Credential, Endpoint};
+use clerk_machine_auth::testing::{Credential, Endpoint, Fault};
 use clerk_machine_auth::{MachineId, MachineSecret};
 
 use crate::authenticator::world::{World, reason};
@@ -19,23 +19,51 @@ async fn rule_5_our_own_secrets_are_refused_without_a_call() {
     assert_eq!(world.calls(Endpoint::Any), 0);
 }
 
-/// It is good at Clerk for a while yet.
+impl World {
+    fn managed_secret(&self) -> MachineSecret {
+        let admin = self.builder().build().unwrap().admin().unwrap().clone();
+        MachineSecret::managed(admin, MachineId::new(self.me.id()).unwrap())
+    }
+}
+
 #[tokio::test]
 async fn rule_5_machine_secrets_from_before_a_rotation_are_refused_without_a_call() {
     let world = World::new().await;
-    let admin = world.builder().build().unwrap().admin().unwrap().clone();
-    let secret = MachineSecret::managed(admin, MachineId::new(world.me.id()).unwrap());
-    let builder = world.builder().machine_secret(secret.clone());
-    let auth = builder.build().unwrap();
-    let mut own = vec![secret.load().await.unwrap()];
+    let secret = world.managed_secret();
+    let auth = world.builder().machine_secret(secret.clone());
+    let auth = auth.build().unwrap();
+    let mut previous = vec![secret.load().await.unwrap()];
     for _ in 0..3 {
-        secret.rotate(Duration::from_secs(3_600)).await.unwrap();
-        own.push(secret.current().unwrap());
+        secret.rotate(Duration::from_secs(28_800)).await.unwrap();
+        previous.push(secret.current().unwrap());
     }
-    for own in own {
-        assert_eq!(reason(&auth, own.expose_secret()).await, "own_secret");
+    for secret in &previous {
+        assert_eq!(reason(&auth, secret.expose_secret()).await, "own_secret");
     }
     assert_eq!(world.calls(Endpoint::VerifyApiKey), 0);
+}
+
+#[tokio::test]
+async fn rule_5_a_managed_secret_is_known_before_an_api_key_is_sent_to_clerk() {
+    let world = World::new().await;
+    let secret = world.managed_secret();
+    let auth = world.builder().machine_secret(secret.clone());
+    let auth = auth.build().unwrap();
+    let failing = Fault::status(500);
+    world
+        .clerk
+        .fault(Endpoint::GetMachineSecret, failing)
+        .always();
+    let key = world.clerk.api_key(world.clerk.new_user_id()).create();
+    for token in [world.me.secret_key(), key.token()] {
+        let error = auth.verify(token).await.unwrap_err();
+        assert_eq!((error.status().as_u16(), error.reason()), (503, "upstream"));
+    }
+    world.clerk.clear_faults();
+    world.clerk.clock().advance(Duration::from_secs(1));
+    assert_eq!(reason(&auth, world.me.secret_key()).await, "own_secret");
+    assert_eq!(world.calls(Endpoint::VerifyApiKey), 0);
+    assert_eq!(reason(&auth, key.token()).await, "ok");
 }
 
 #[tokio::test]

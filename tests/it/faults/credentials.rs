@@ -154,3 +154,30 @@ async fn rule_8_a_quota_is_a_trouble_of_its_own_and_holds_back_its_own_kind() {
         assert_eq!(status(&service, token().token()).await, 200);
     }
 }
+
+/// Whoever sends them goes away at once, so that only the work that was begun remains.
+#[tokio::test]
+async fn rule_12_a_bounded_number_of_tokens_waits_for_a_machine_secret() {
+    let world = World::new().await;
+    let hang = Fault::hang();
+    world.clerk.fault(Endpoint::GetMachineSecret, hang).always();
+    let admin = world.service().admin().unwrap().clone();
+    let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
+    let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+    let builder = world.builder().machine_secret(secret).timeout(SECOND * 30);
+    let service = builder.build().unwrap();
+    for n in 0..2_000 {
+        let token = format!("mt_made_up_{n}");
+        let gone = tokio::time::timeout(std::time::Duration::ZERO, service.verify(&token));
+        gone.await.ok();
+    }
+    tokio::time::sleep(SECOND / 20).await;
+    let running = service.health().in_flight;
+    assert!(running <= 300, "{running} tasks");
+    for token in ["mt_made_up_0123456789", "ak_made_up_0123456789"] {
+        let error = service.verify(token).await.unwrap_err();
+        let told = (error.status().as_u16(), error.reason(), error.retry_delay());
+        assert_eq!(told, (503, "overload", Some(SECOND)), "{token}");
+    }
+    assert_eq!(service.health().trouble, None, "Clerk has not failed");
+}
