@@ -34,9 +34,9 @@ impl Core {
             let token = SecretString::from(token.as_str());
             let name = glance.name;
             move |why: Why| {
-                let asked = Arc::clone(&verifier).ask(kind, token.clone(), name, why);
                 let receiver = Arc::clone(&receiver);
-                async move { for_here(&receiver, asked.await) }
+                let for_here = move |outcome| for_here(&receiver, outcome);
+                Arc::clone(&verifier).ask(kind, token.clone(), name, why, for_here)
             }
         };
         let wait = self.wait(None);
