@@ -1,4 +1,4 @@
-//! Holds the source against its layout: a file uses only lower tiers, and stays short.
+//! Holds the source against its layout: a file uses only lower tiers.
 #![allow(clippy::unwrap_used, clippy::panic)] // a helper that fails is a test that fails
 
 use std::fs;
@@ -140,15 +140,10 @@ fn the_emulator_shares_nothing_but_public_names_with_the_client() {
 }
 
 #[test]
-fn files_are_short_and_say_what_they_are_for() {
+fn files_say_what_they_are_for() {
     for path in sources(&root()) {
         let text = fs::read_to_string(&path).unwrap();
-        let lines = text.lines().count();
-        assert!(lines <= 400, "{} has {lines} lines", path.display());
-        assert!(
-            text.starts_with("//!"),
-            "{} does not begin with `//!`",
-            path.display()
-        );
+        let is_said = text.starts_with("//!");
+        assert!(is_said, "{} does not begin with `//!`", path.display());
     }
 }

@@ -1,8 +1,5 @@
 //! The embedded admin client: machines, their scopes and secrets, M2M tokens, API keys.
 #![doc = include_str!("../docs/admin.md")]
-// Order within this folder: `api_error` ← `error` ← `input`, `token_secret` ← `wire` ← the
-// machine secret (a folder of its own) ← `credential`, `client`, `builder`, `eviction` ←
-// `operation` ← `page` ← the resources ← `managed`.
 
 mod api_error;
 mod api_keys;

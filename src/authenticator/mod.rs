@@ -1,7 +1,4 @@
 //! The framework-free heart: a token in, an identity or a rejection out.
-//!
-//! Order within this folder: `forget`, `headers` ← `recall`, `jwt`, `opaque` ← `core` ← here, `nested`
-//! (`recall`, `jwt` and `opaque` hold the three ways of `core`'s one decision).
 
 mod core;
 mod forget;

@@ -1,7 +1,4 @@
 //! Collects the settings of an authenticator and checks them together.
-//!
-//! Order within this folder: `settings`, `publishable_key` ← `bounds`, `checked` ← `announce` ← `assemble` ← here,
-//! `tuning`, `grants`.
 
 mod announce;
 mod assemble;

@@ -1,6 +1,4 @@
 //! Remembers what was verified: facts with their ends, never decisions.
-//!
-//! Order within this folder: `key`, `marks`, `windows` ← `memo` ← `told`.
 
 mod key;
 mod marks;

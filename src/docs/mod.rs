@@ -2,6 +2,7 @@
 //!
 //! | page | answers |
 //! |---|---|
+//! | [`settings`] | what can be configured, and where the values are in Clerk's dashboard |
 //! | [`defaults`] | why the defaults are what they are |
 //! | [`responses`] | which status a request gets, and what its sender should do |
 //! | [`revocation`] | for how long a revoked credential can still be accepted |
@@ -14,6 +15,9 @@
 //!
 //! The rules that decide who gets in are numbered in
 //! [`docs/rules.md`](https://docs.rs/crate/clerk-machine-auth/latest/source/docs/rules.md).
+
+#[doc = include_str!("settings.md")]
+pub mod settings {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}

@@ -1,6 +1,4 @@
 //! Why a request was not let through, in a form that is safe to print and to match on.
-//!
-//! Order within this folder: `kind` ← `reason`, `protection` ← here.
 
 mod kind;
 mod protection;

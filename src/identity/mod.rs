@@ -1,7 +1,4 @@
 //! Who sent the request: the typed identity that handlers receive.
-//!
-//! Order within this folder: `carried`, `custom` ← `facts` ← `m2m` (with `grants`), `api_key`,
-//! `oauth` (with `actor`) ← here ← `serialize`.
 
 mod actor;
 mod api_key;

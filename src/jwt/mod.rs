@@ -1,6 +1,4 @@
 //! Verifies JWTs locally: RS256 and nothing else, signature before claims.
-//!
-//! Order within this folder: `checked`, `values`, `audience`, `clients` ← `header`, `claims` ← `unverified` ← `verifier`.
 
 mod audience;
 mod checked;

@@ -1,6 +1,4 @@
 //! The public keys that JWTs are verified with.
-//!
-//! Order within this folder: `key`, `windows` ← `pem`, `set` ← `source`, `state` ← `published` ← `store`.
 
 mod key;
 mod pem;

@@ -1,8 +1,5 @@
 //! The life of a service's own machine secret: loaded, swapped, reloaded, rotated, watched.
 //!
-//! Order within this folder: `source`, `cell`, `watch`, `ticket` ← `managed` ← here ← `rotation`,
-//! `schedule`. Of the admin client only its error is used; the admin client implements `source`.
-//!
 //! # Rules
 //!
 //! 1. Reading the secret ([`MachineSecret::current`]) takes no lock and does no I/O.

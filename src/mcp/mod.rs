@@ -1,7 +1,5 @@
 //! What MCP servers need beside a protected resource: scopes for each tool, and sessions that stay
 //! with their owner.
-//!
-//! Order within this folder: `headers` ← `scopes`; `sessions` ← `session_guard`.
 
 mod headers;
 mod scopes;

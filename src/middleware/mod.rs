@@ -1,7 +1,4 @@
 //! The tower layers: one that lets in who has a token, one that asks for scopes.
-//!
-//! Order within this folder: `outer`, `rejection` ← `problem`, `bare` ← `future` ← `service`,
-//! `scopes` ← `layer`.
 
 mod bare;
 mod future;

@@ -8,8 +8,6 @@
 //! 4. Everything else describes our own side: nothing is learnt about the token.
 //! 5. The machine secret is preferred for M2M tokens, since Clerk then checks that the token may
 //!    reach the machine.
-//!
-//! Order within this folder: `fields` ← `body` ← `status`; `credential`, `once_good`; ← `verifier`.
 
 mod body;
 mod credential;

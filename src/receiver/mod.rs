@@ -5,8 +5,6 @@
 //!    scopes of the sending machine at Clerk (registry), or by a list of senders, or, if the
 //!    service says so, by those claims or by nothing.
 //! 3. A list of senders binds opaque tokens too.
-//!
-//! Order within this folder: `registry` ← here.
 
 mod registry;
 

@@ -1,7 +1,5 @@
 //! Protected resources (RFC 9728): where a client learns which authorization server to ask, and the
 //! layer that lets in only tokens that were issued for the resource.
-//!
-//! Order within this folder: `document` ← here ← `service`.
 
 mod document;
 mod service;

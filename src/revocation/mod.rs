@@ -1,6 +1,4 @@
 //! The service's own list of tokens and senders to refuse, looked at for every request.
-//!
-//! Order within this folder: `entry` ← here.
 
 mod entry;
 

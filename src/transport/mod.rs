@@ -1,6 +1,4 @@
 //! The one HTTP client that talks to Clerk: deadlines, no redirects, bounded answers.
-//!
-//! Order within this folder: `url`, `error` and `answer` ← `retry` ← `call`, `client` ← here.
 
 mod answer;
 mod call;

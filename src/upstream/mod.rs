@@ -12,9 +12,6 @@
 //! 5. Where a quota is used up, nothing more of its kind is asked for a while.
 //! 6. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
 //!    back by a twentieth in each second.
-//!
-//! Order within this folder: `call`; `greylist`; `pace` ← `budget`; `suspects` ← `breaker`; `places`, `report`;
-//! ← here.
 
 mod breaker;
 mod budget;
