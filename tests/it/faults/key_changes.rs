@@ -245,3 +245,30 @@ async fn rule_7_while_keys_cannot_be_had_tries_are_spaced_and_the_end_is_honest(
     world.pass(SECOND * 30);
     assert_eq!(status(&service, &good).await, 200);
 }
+
+/// Clerk's `kid` is the id of the instance, so a rotation may list old and new key under one.
+#[tokio::test]
+async fn rule_7_two_keys_under_one_kid_are_both_tried_and_a_third_is_not() {
+    let world = World::new().await;
+    let mut keys: Vec<Value> = Vec::new();
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        let set: Value = serde_json::from_str(&world.key_set().await).unwrap();
+        keys.extend(set["keys"].as_array().unwrap().clone());
+        tokens.push(world.long_jwt());
+        world.clerk.rotate_keys(KeyRotation::SameKid);
+    }
+    let kid = keys[0]["kid"].clone();
+    assert!(keys.len() == 3 && keys.iter().all(|key| key["kid"] == kid));
+    // A key that is listed twice is one key.
+    keys.insert(1, keys[0].clone());
+    let body = json!({ "keys": keys }).to_string();
+    let listed = Fault::status(200).body(body);
+    world.clerk.fault(Endpoint::GetJwks, listed).always();
+    let service = world.by_keys();
+    assert_eq!(status(&service, &tokens[0]).await, 200);
+    assert_eq!(status(&service, &tokens[1]).await, 200);
+    assert_eq!(status(&service, &tokens[2]).await, 401);
+    let forged = tokens[1].rsplit_once('.').unwrap().0.to_owned() + "." + &"A".repeat(342);
+    assert_eq!(status(&service, &forged).await, 401);
+}
