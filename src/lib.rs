@@ -1,8 +1,8 @@
 //! Machine-token authentication for Rust services on Clerk.
 //!
-//! A tower layer takes the one machine token off a request, proves it, and gives handlers a
-//! [`MachineAuth`]: an M2M token, an API key or an OAuth access token, as a JWT or opaque. JWTs are
-//! verified locally. Opaque tokens are verified by Clerk's Backend API and remembered for a while.
+//! A tower layer verifies the one machine token of a request and gives handlers a [`MachineAuth`]: an
+//! M2M token, an API key or an OAuth access token, as a JWT or opaque. JWTs are verified locally.
+//! Opaque tokens are verified by Clerk's Backend API, and the verdict is cached.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -45,9 +45,21 @@
 //!
 //! # The way of a request
 //!
-//! bearer → class → accepted types → memory, or proof (the JWT's signature, or Clerk) → receiver →
-//! identity. Expiry, accepted types, receiver and local revocations are looked at for every request,
-//! remembered or not.
+//! 1. **Extract**: the request carries exactly one token in `Authorization: Bearer`, or it is
+//!    rejected with 400 or 401.
+//! 2. **Look up**: a keyed hash of the token is the key of the cache. A fresh verdict continues with
+//!    step 5.
+//! 3. **Classify**: a JWT by its shape, an opaque token by its prefix; anything else, a type that is
+//!    not accepted and our own secrets are rejected without a call.
+//! 4. **Verify**: a JWT by its signature and its claims, an opaque token by asking Clerk; once for
+//!    all requests that wait for the same token.
+//! 5. **Admit**, for every request, cached or not: accepted types, expiry, local revocation, and for
+//!    M2M tokens whether the sender may call this machine.
+//! 6. **Hand over**: required scopes are checked, the token is removed from the request, and the
+//!    identity is inserted into its extensions.
+//!
+//! The rules behind each step are numbered in
+//! [`docs/rules.md`](https://docs.rs/crate/clerk-machine-auth/latest/source/docs/rules.md).
 //!
 //! # Features
 //!
