@@ -20,11 +20,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use clerk_machine_auth::testing::ClerkEmulator;
 use clerk_machine_auth::{
-    Authenticator, AuthenticatorBuilder, ClerkMachineAuth, MachineAuth, RequireScopes, TokenType,
+    Authenticator, AuthenticatorBuilder, ClerkMachineAuth, Health, MachineAuth, RequireScopes,
+    TokenType,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -65,6 +67,7 @@ async fn serve() -> Outcome<()> {
 
 /// The whole of what a service has to do.
 fn app(clerk: Authenticator) -> Router {
+    let health = clerk.clone();
     let optional = ClerkMachineAuth::new(clerk.clone()).optional();
     Router::new()
         .route("/whoami", get(whoami))
@@ -76,6 +79,18 @@ fn app(clerk: Authenticator) -> Router {
         .merge(Router::new().route("/optional", get(greeting)).layer(optional))
         // Added after the layers, and so outside of them.
         .route("/health", get(|| async { "ok" }))
+        .route("/ready", get(|| async move { ready(&health) }))
+}
+
+/// For the readiness probe of a load balancer.
+fn ready(clerk: &Authenticator) -> (StatusCode, Json<Health>) {
+    let health = clerk.health();
+    let status = if health.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(health))
 }
 
 async fn whoami(auth: MachineAuth) -> Json<MachineAuth> {
@@ -203,21 +218,22 @@ fn introduction(base_url: &str, tokens: &[(&'static str, String)]) -> String {
     lines.join("\n")
 }
 
-const CURL_LINES: [&str; 14] = [
-    "# lets in (200):",
-    "curl -i -H \"Authorization: Bearer $M2M_JWT\" $BASE_URL/whoami",
-    "curl -i -H \"Authorization: Bearer $M2M_OPAQUE\" $BASE_URL/whoami",
-    "curl -i -H \"Authorization: Bearer $API_KEY\" $BASE_URL/reports",
-    "curl -i -H \"Authorization: Bearer $OAUTH_JWT\" $BASE_URL/whoami",
-    "curl -i -H \"Authorization: Bearer $OAUTH_OPAQUE\" $BASE_URL/whoami",
-    "# refuses: a machine that may not call this one, a missing scope, no token (401, 401, 403, 401):",
-    "curl -i -H \"Authorization: Bearer $M2M_JWT_UNSCOPED\" $BASE_URL/whoami",
-    "curl -i -H \"Authorization: Bearer $M2M_OPAQUE_UNSCOPED\" $BASE_URL/whoami",
-    "curl -i -H \"Authorization: Bearer $OAUTH_JWT\" $BASE_URL/reports",
-    "curl -i $BASE_URL/whoami",
-    "# open: public, or with an optional identity (200):",
-    "curl -i $BASE_URL/health",
-    "curl -i $BASE_URL/optional",
+const CURL_LINES: [&str; 15] = [
+    "# lets in:",
+    "curl -sS -i -H \"Authorization: Bearer $M2M_JWT\" $BASE_URL/whoami  # 200",
+    "curl -sS -i -H \"Authorization: Bearer $M2M_OPAQUE\" $BASE_URL/whoami  # 200",
+    "curl -sS -i -H \"Authorization: Bearer $API_KEY\" $BASE_URL/reports  # 200",
+    "curl -sS -i -H \"Authorization: Bearer $OAUTH_JWT\" $BASE_URL/whoami  # 200",
+    "curl -sS -i -H \"Authorization: Bearer $OAUTH_OPAQUE\" $BASE_URL/whoami  # 200",
+    "# refuses a machine that may not call this one, a missing scope, and no token:",
+    "curl -sS -i -H \"Authorization: Bearer $M2M_JWT_UNSCOPED\" $BASE_URL/whoami  # 401",
+    "curl -sS -i -H \"Authorization: Bearer $M2M_OPAQUE_UNSCOPED\" $BASE_URL/whoami  # 401",
+    "curl -sS -i -H \"Authorization: Bearer $OAUTH_JWT\" $BASE_URL/reports  # 403",
+    "curl -sS -i $BASE_URL/whoami  # 401",
+    "# needs no token:",
+    "curl -sS -i $BASE_URL/health  # 200",
+    "curl -sS -i $BASE_URL/ready  # 200",
+    "curl -sS -i $BASE_URL/optional  # 200",
 ];
 
 fn accepted_types(list: &str) -> Outcome<Option<Vec<TokenType>>> {
