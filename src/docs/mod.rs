@@ -9,6 +9,7 @@
 //! | [`outages`] | what happens while Clerk is slow or away |
 //! | [`cost`] | how many tokens the call budget carries, and what Clerk charges |
 //! | [`outbound`](crate::outbound) | how a service gets tokens for its own calls, and what they cost |
+//! | [`mcp`] | how an MCP server lets the users of a Clerk instance sign in |
 //! | [`performance`] | what a request costs in time and memory |
 //! | [`comparison`] | what Clerk's SDKs and other crates do |
 //! | [`threats`] | the threat model, with a test for every row |
@@ -33,6 +34,9 @@ pub mod outages {}
 
 #[doc = include_str!("cost.md")]
 pub mod cost {}
+
+#[doc = include_str!("mcp.md")]
+pub mod mcp {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}
