@@ -1,8 +1,10 @@
 //! The HTTP client: built with the transport where that works, else when it is first used.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
 
 use super::error::{TransportError, TransportErrorKind};
 
@@ -14,6 +16,11 @@ const PING_AFTER: Duration = Duration::from_secs(5);
 /// timeout of a verification, which so may try once more over a new one.
 const PONG_WITHIN: Duration = Duration::from_secs(2);
 
+/// A client whose call brought no answer is replaced if it is as old as this. Its connections live on
+/// the runtime that made them: on one that stands still nobody sends a PING or sees that none comes
+/// back. So a Clerk that does not answer costs one handshake in this time, and no more.
+const REPLACED_AFTER: Duration = Duration::from_secs(5);
+
 /// The client of the application, or one of our own.
 ///
 /// Ours cannot be built where the system has no certificates of authorities, as in an image from
@@ -21,41 +28,60 @@ const PONG_WITHIN: Duration = Duration::from_secs(2);
 /// so that is an error of the first call, not of the settings.
 #[derive(Debug)]
 pub(super) struct HttpClient {
-    built: OnceLock<reqwest::Client>,
-    connect_timeout: Duration,
+    built: ArcSwapOption<Built>,
+    /// `None` for the client of the application, which is never replaced.
+    connect_timeout: Option<Duration>,
     was_reported: AtomicBool,
+}
+
+/// A client that can be used.
+#[derive(Debug)]
+pub(super) struct Built {
+    client: reqwest::Client,
+    at: Instant,
+    is_suspect: AtomicBool,
 }
 
 impl HttpClient {
     /// Tries to build a client now, so that the first call need not read certificates.
     pub(super) fn new(connect_timeout: Duration) -> Self {
-        let client = Self {
-            built: OnceLock::new(),
-            connect_timeout,
-            was_reported: AtomicBool::new(false),
-        };
         // Whoever calls is told of the error.
-        if let Ok(built) = build(connect_timeout) {
-            client.built.get_or_init(|| built);
+        let built = build(connect_timeout).ok().map(Built::new);
+        Self {
+            built: ArcSwapOption::new(built),
+            connect_timeout: Some(connect_timeout),
+            was_reported: AtomicBool::new(false),
         }
-        client
     }
 
     pub(super) fn given(client: reqwest::Client) -> Self {
         Self {
-            built: client.into(),
-            connect_timeout: Duration::ZERO,
+            built: ArcSwapOption::new(Some(Built::new(client))),
+            connect_timeout: None,
             was_reported: AtomicBool::new(false),
         }
     }
 
-    /// Returns the client, built now if it could not be before.
-    pub(super) fn get(&self) -> Result<&reqwest::Client, TransportError> {
-        if let Some(client) = self.built.get() {
-            return Ok(client);
+    /// Returns the client, built now if it could not be before or is to be replaced.
+    pub(super) fn get(&self) -> Result<Arc<Built>, TransportError> {
+        let built = self.built.load_full();
+        match (built, self.connect_timeout) {
+            (Some(built), Some(timeout)) if built.takes_replacement() => {
+                Ok(self.rebuild(timeout).unwrap_or(built))
+            }
+            (Some(built), _) => Ok(built),
+            // Without this setting there always is one.
+            (None, timeout) => self.rebuild(timeout.unwrap_or_default()),
         }
-        match build(self.connect_timeout) {
-            Ok(client) => Ok(self.built.get_or_init(|| client)),
+    }
+
+    fn rebuild(&self, connect_timeout: Duration) -> Result<Arc<Built>, TransportError> {
+        match build(connect_timeout) {
+            Ok(client) => {
+                let built = Built::new(client);
+                self.built.store(Some(Arc::clone(&built)));
+                Ok(built)
+            }
             Err(error) => {
                 if !self.was_reported.swap(true, Ordering::Relaxed) {
                     let cause = &error as &dyn std::error::Error;
@@ -63,6 +89,53 @@ impl HttpClient {
                 }
                 Err(TransportError::setup(error))
             }
+        }
+    }
+}
+
+impl Built {
+    fn new(client: reqwest::Client) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            at: Instant::now(),
+            is_suspect: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Begins a call, which makes the client suspect if it is dropped without an answer.
+    pub(super) const fn begin(&self) -> Pending<'_> {
+        Pending(Some(self))
+    }
+
+    /// Returns `true` to one caller if the client is to be replaced.
+    fn takes_replacement(&self) -> bool {
+        self.is_suspect.load(Ordering::Relaxed)
+            && self.at.elapsed() >= REPLACED_AFTER
+            && self.is_suspect.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// A call that has brought nothing yet: neither an answer nor an error.
+pub(super) struct Pending<'a>(Option<&'a Built>);
+
+impl Pending<'_> {
+    /// Takes note of an answer, or of an error, which says nothing of other connections.
+    pub(super) fn ended(mut self, is_answer: bool) {
+        let built = self.0.take();
+        if let Some(built) = built.filter(|_| is_answer) {
+            built.is_suspect.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(built) = self.0 {
+            built.is_suspect.store(true, Ordering::Relaxed);
         }
     }
 }

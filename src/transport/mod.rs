@@ -76,16 +76,20 @@ impl Transport {
     }
 
     async fn exchange(&self, call: &Call) -> Result<Answer, TransportError> {
-        let response = self
-            .http
-            .get()?
+        let built = self.http.get()?;
+        // Dropped at the deadline, it leaves a client behind whose connection may be dead.
+        let pending = built.begin();
+        let response = built
+            .client()
             .request(call.method.clone(), call.url.clone())
             .header("clerk-api-version", API_VERSION)
             .header(http::header::USER_AGENT, USER_AGENT)
             .headers(call.headers.clone())
             .body(call.body.clone())
             .send()
-            .await?;
+            .await;
+        pending.ended(response.is_ok());
+        let response = response?;
         // A client of the application's may follow redirects: what it then brings is not Clerk's.
         if *response.url() != call.url {
             return Err(TransportError::new(TransportErrorKind::Elsewhere));

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::faults::keys::settle;
 use crate::faults::leaders::answered;
 use crate::faults::world::{SECOND, World, status};
-use crate::support::log;
+use crate::support::{log, tls};
 
 /// Long enough to begin a verification, and shorter than any timeout here.
 const A_MOMENT: Duration = Duration::from_millis(50);
@@ -133,6 +133,33 @@ async fn rule_11_a_flight_that_ended_with_its_runtime_costs_the_next_one_nothing
         let next = tokio::task::spawn_blocking(next).await.unwrap();
         assert_eq!(next, 200, "{name}, {endpoint:?}");
     }
+}
+
+/// One HTTP/2 connection serves all runtimes, and lives on the one that made it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_11_a_connection_of_an_idle_runtime_is_given_up() {
+    const NAME: &str = "faults::runtimes::rule_11_a_connection_of_an_idle_runtime_is_given_up";
+    if !tls::trusted(NAME) {
+        return;
+    }
+    let world = World::over_tls().await;
+    world.clerk.clock().unfreeze();
+    let (service, key) = (world.service(), world.key());
+    let (making, first) = (service.clone(), key.clone());
+    let make = move || {
+        let runtime = runtime();
+        assert_eq!(runtime.block_on(status(&making, &first)), 200);
+        runtime
+    };
+    let idle = tokio::task::spawn_blocking(make).await.unwrap();
+    assert_eq!(world.tls.as_ref().unwrap().connections(), (1, 1));
+    let began = std::time::Instant::now();
+    while answered(&service, &world.key()).await != 200 {
+        assert!(began.elapsed() < SECOND * 15, "{:?}", service.health());
+        tokio::time::sleep(A_MOMENT).await;
+    }
+    assert_eq!(world.tls.as_ref().unwrap().connections(), (2, 2));
+    idle.shutdown_background();
 }
 
 /// Verifies on a runtime without timers; returns what was logged too.
