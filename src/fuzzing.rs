@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::identity::UnixMillis;
-use crate::jwt::{Audience, JwtPolicy, UnverifiedJwt};
+use crate::jwt::{Audience, Clients, JwtPolicy, UnverifiedJwt};
 use crate::keys::{KeySet, pinned};
 use crate::opaque::OpaquePolicy;
 use crate::token::{Format, RawToken, TokenSource, TokenType, classify};
@@ -74,6 +74,7 @@ pub fn answer(kind: TokenType, body: &[u8]) -> Option<String> {
     let policy = OpaquePolicy {
         api_key_subjects: vec!["user_".into(), "org_".into()],
         audience: Audience::default(),
+        clients: Clients::default(),
     };
     let auth = policy.read(kind, body, UnixMillis(NOW * 1_000)).ok()?;
     Some(auth.subject().to_owned())
