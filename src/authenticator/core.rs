@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::forget::Forget;
 use super::jwt::JwtVerdict;
+use super::recall::Glance;
 use crate::admin::AdminClient;
 use crate::cache::{KeyHasher, Marks, Memo, Told};
 use crate::clock::Clock;
@@ -99,14 +100,14 @@ impl OwnSecrets {
 
 impl Core {
     /// Decides on a token at once where nobody has to be asked.
-    pub(crate) fn authenticate(
+    pub(super) fn authenticate(
         self: &Arc<Self>,
         token: RawToken<'_>,
+        glance: &Glance,
         accept: Accepted,
     ) -> Told<MachineAuth> {
         let accept = accept.and(self.accepted);
-        let glance = self.glance(token);
-        if let Some(told) = self.recall(&glance, accept) {
+        if let Some(told) = self.recall(glance, accept) {
             return told;
         }
         let Ok(token) = token.parse() else {
@@ -114,11 +115,11 @@ impl Core {
         };
         match classify(token) {
             None => reject(Reason::UnknownClass),
-            Some(Format::Jwt) => self.jwt(token, &glance, accept.jwt),
+            Some(Format::Jwt) => self.jwt(token, glance, accept.jwt),
             Some(Format::Opaque(_)) if self.own.hold(token.as_bytes()) => reject(Reason::OwnSecret),
             Some(Format::Opaque(kind)) => {
                 if accept.opaque.contains(kind) {
-                    self.opaque(kind, token, &glance)
+                    self.opaque(kind, token, glance)
                 } else {
                     reject(Reason::TypeNotAccepted)
                 }

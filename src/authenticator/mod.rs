@@ -16,7 +16,7 @@ pub(crate) use self::core::{Accepted, Core, OwnSecrets};
 pub(crate) use self::forget::Forget;
 pub use self::headers::RequestHeaders;
 use crate::admin::AdminClient;
-use crate::cache::{Domain, Told};
+use crate::cache::{CacheKey, Domain, Told};
 use crate::error::{AuthError, Reason};
 use crate::evict::Evict as _;
 use crate::health::{Health, LastError};
@@ -114,9 +114,7 @@ impl Authenticator {
         let (token, _) = found
             .map_err(|_| Reason::Malformed)?
             .ok_or(Reason::NoToken)?;
-        self.decide(token, Accepted::in_every_format(TokenTypes::all()))
-            .into_result()
-            .await
+        self.verify_raw(token).await
     }
 
     /// Verifies a token.
@@ -130,13 +128,22 @@ impl Authenticator {
     pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
         let token = RawToken::new(token.as_bytes(), self.core.max_token_len)
             .map_err(|_| Reason::Malformed)?;
-        self.decide(token, Accepted::in_every_format(TokenTypes::all()))
-            .into_result()
-            .await
+        self.verify_raw(token).await
     }
 
-    pub(crate) fn decide(&self, token: RawToken<'_>, accept: Accepted) -> Told<MachineAuth> {
-        self.core.authenticate(token, accept)
+    async fn verify_raw(&self, token: RawToken<'_>) -> Result<MachineAuth, AuthError> {
+        let (told, _) = self.decide(token, Accepted::in_every_format(TokenTypes::all()));
+        told.into_result().await
+    }
+
+    /// Decides on a token; returns its name in the caches, too, which takes a hash to make.
+    pub(crate) fn decide(
+        &self,
+        token: RawToken<'_>,
+        accept: Accepted,
+    ) -> (Told<MachineAuth>, CacheKey) {
+        let glance = self.core.glance(token);
+        (self.core.authenticate(token, &glance, accept), glance.name)
     }
 
     pub(crate) fn token_source(&self, api_key_header: Option<http::HeaderName>) -> TokenSource {

@@ -145,9 +145,8 @@ impl<R> Gate<R> {
                 Err(Reason::NoToken.into())
             };
         };
-        let told = config.authenticator.decide(token, config.accepted());
-        let name = || Forwarded(config.authenticator.token_name(token));
-        let forwarded = config.forward_token.then(name);
+        let (told, name) = config.authenticator.decide(token, config.accepted());
+        let forwarded = config.forward_token.then_some(Forwarded(name));
         self.take_off(request, &field, forwarded);
         Ok(Verdict::Told(told))
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clerk_machine_auth::testing::{Credential, Endpoint, Fault};
-use clerk_machine_auth::{MachineId, MachineSecret};
 
 use crate::authenticator::world::{World, reason};
 
@@ -17,13 +16,6 @@ async fn rule_5_our_own_secrets_are_refused_without_a_call() {
         "unknown_class"
     );
     assert_eq!(world.calls(Endpoint::Any), 0);
-}
-
-impl World {
-    fn managed_secret(&self) -> MachineSecret {
-        let admin = self.builder().build().unwrap().admin().unwrap().clone();
-        MachineSecret::managed(admin, MachineId::new(self.me.id()).unwrap())
-    }
 }
 
 #[tokio::test]
@@ -105,8 +97,7 @@ async fn rule_8_the_machine_secret_is_preferred_for_m2m() {
 #[tokio::test]
 async fn rule_8_a_rotated_machine_secret_is_taken_up_within_the_request() {
     let world = World::new().await;
-    let admin = world.builder().build().unwrap().admin().unwrap().clone();
-    let secret = MachineSecret::managed(admin, MachineId::new(world.me.id()).unwrap());
+    let secret = world.managed_secret();
     let auth = world.bare().machine_secret(secret).build().unwrap();
     auth.warm_up().await.unwrap();
     assert_eq!(reason(&auth, &world.opaque(&world.caller)).await, "ok");

@@ -1,7 +1,9 @@
 //! An emulator with a service, a machine that may reach it, and one that may not.
 
 use clerk_machine_auth::testing::{ClerkEmulator, EmulatedMachine, Endpoint};
-use clerk_machine_auth::{AuthError, Authenticator, AuthenticatorBuilder};
+use clerk_machine_auth::{
+    AuthError, Authenticator, AuthenticatorBuilder, MachineId, MachineSecret,
+};
 
 pub(crate) struct World {
     pub(crate) clerk: ClerkEmulator,
@@ -34,6 +36,12 @@ impl World {
         Authenticator::builder()
             .api_url(self.clerk.api_url())
             .clock(self.clerk.clock().clone())
+    }
+
+    /// This machine's secret, fetched and kept by a client of the instance.
+    pub(crate) fn managed_secret(&self) -> MachineSecret {
+        let admin = self.builder().build().unwrap().admin().unwrap().clone();
+        MachineSecret::managed(admin, MachineId::new(self.me.id()).unwrap())
     }
 
     pub(crate) fn calls(&self, endpoint: Endpoint) -> u64 {

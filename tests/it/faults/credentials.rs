@@ -41,9 +41,7 @@ async fn rule_8_refused_credentials_are_one_state_that_ends_by_itself() {
 #[tokio::test]
 async fn rule_8_a_machine_secret_that_stays_refused_is_reloaded_once_per_cooldown() {
     let world = World::new().await;
-    let admin = world.service().admin().unwrap().clone();
-    let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
-    let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+    let secret = world.managed_secret();
     let service = world.builder().machine_secret(secret).build().unwrap();
     let token = || {
         world
@@ -98,9 +96,7 @@ async fn rule_8_a_403_does_not_reload_the_machine_secret() {
     world
         .clerk
         .configure(|options| options.unscoped = Unscoped::Forbidden);
-    let admin = world.service().admin().unwrap().clone();
-    let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
-    let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+    let secret = world.managed_secret();
     let service = world.builder().machine_secret(secret).build().unwrap();
     let stranger = world.clerk.machine("stranger").create();
     let unscoped = world.clerk.m2m_token(&stranger).create();
@@ -125,9 +121,7 @@ async fn rule_8_a_quota_is_a_trouble_of_its_own_and_holds_back_its_own_kind() {
         Fault::status(403).body(r#"{"errors":[{"code":"token_quota_exceeded"}]}"#),
     ] {
         let world = World::new().await;
-        let admin = world.service().admin().unwrap().clone();
-        let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
-        let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+        let secret = world.managed_secret();
         let service = world.builder().machine_secret(secret).build().unwrap();
         world.clerk.fault(Endpoint::VerifyM2mToken, fault).always();
         let token = || world.clerk.m2m_token(&world.caller).create();
@@ -161,9 +155,7 @@ async fn rule_12_a_bounded_number_of_tokens_waits_for_a_machine_secret() {
     let world = World::new().await;
     let hang = Fault::hang();
     world.clerk.fault(Endpoint::GetMachineSecret, hang).always();
-    let admin = world.service().admin().unwrap().clone();
-    let id = clerk_machine_auth::MachineId::new(world.me.id()).unwrap();
-    let secret = clerk_machine_auth::MachineSecret::managed(admin, id);
+    let secret = world.managed_secret();
     let builder = world.builder().machine_secret(secret).timeout(SECOND * 30);
     let service = builder.build().unwrap();
     for n in 0..2_000 {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clerk_machine_auth::testing::{Endpoint, Fault};
-use clerk_machine_auth::{MachineId, MachineSecret};
 use serde_json::json;
 use tokio::runtime::Handle;
 
@@ -12,8 +11,7 @@ use crate::faults::world::{SECOND, World, status};
 #[tokio::test]
 async fn warm_up_fetches_what_the_first_requests_would_wait_for() {
     let world = World::new().await;
-    let admin = world.service().admin().unwrap().clone();
-    let secret = MachineSecret::managed(admin, MachineId::new(world.me.id()).unwrap());
+    let secret = world.managed_secret();
     let service = world.builder().machine_secret(secret).build().unwrap();
     assert_eq!(world.clerk.calls(Endpoint::Any), 0, "nothing at start-up");
     assert!(!service.health().keys_ready);

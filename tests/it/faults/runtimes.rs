@@ -41,6 +41,14 @@ async fn begin_elsewhere(service: &Authenticator, token: &str) -> Runtime {
     tokio::task::spawn_blocking(begin).await.unwrap()
 }
 
+/// Who joins a flight that does not go on is answered in time, and who comes later is let in.
+async fn joins_and_recovers(world: &World, service: &Authenticator, token: &str, row: &str) {
+    let joined = answered(service, token).await;
+    assert!(matches!(joined, 200 | 503), "{row}: {joined}");
+    world.pass(SECOND * 2);
+    assert_eq!(answered(service, token).await, 200, "{row}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_11_an_idle_runtime_holds_nobody_up() {
     let world = World::new().await;
@@ -49,18 +57,7 @@ async fn rule_11_an_idle_runtime_holds_nobody_up() {
             (world.bare().build().unwrap(), world.tokens()[kind].clone());
         world.clerk.fault(endpoint, Fault::hang()).once();
         let idle = begin_elsewhere(&service, &token).await;
-        // Joins what the idle runtime began, and is told in time.
-        let joined = answered(&service, &token).await;
-        assert!(
-            matches!(joined, 200 | 503),
-            "{name}, {endpoint:?}: {joined}"
-        );
-        world.pass(SECOND * 2);
-        assert_eq!(
-            answered(&service, &token).await,
-            200,
-            "{name}, {endpoint:?}"
-        );
+        joins_and_recovers(&world, &service, &token, &format!("{name}, {endpoint:?}")).await;
         idle.shutdown_background();
     }
 }
@@ -85,17 +82,7 @@ async fn rule_11_a_busy_worker_holds_up_nobody_else() {
             }
         });
         begun.await.unwrap();
-        let joined = answered(&service, &token).await;
-        assert!(
-            matches!(joined, 200 | 503),
-            "{name}, {endpoint:?}: {joined}"
-        );
-        world.pass(SECOND * 2);
-        assert_eq!(
-            answered(&service, &token).await,
-            200,
-            "{name}, {endpoint:?}"
-        );
+        joins_and_recovers(&world, &service, &token, &format!("{name}, {endpoint:?}")).await;
         drop(release);
         worker.join().unwrap();
     }

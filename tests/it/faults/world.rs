@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clerk_machine_auth::testing::{ClerkEmulator, EmulatedMachine, Endpoint};
-use clerk_machine_auth::{Authenticator, AuthenticatorBuilder};
+use clerk_machine_auth::{Authenticator, AuthenticatorBuilder, MachineId, MachineSecret};
 
 use crate::support::tls::TlsProxy;
 
@@ -49,6 +49,12 @@ impl World {
 
     pub(crate) fn service(&self) -> Authenticator {
         self.builder().build().unwrap()
+    }
+
+    /// This machine's secret, fetched and kept by a client of the instance.
+    pub(crate) fn managed_secret(&self) -> MachineSecret {
+        let admin = self.service().admin().unwrap().clone();
+        MachineSecret::managed(admin, MachineId::new(self.me.id()).unwrap())
     }
 
     pub(crate) fn key(&self) -> String {
