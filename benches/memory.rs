@@ -102,7 +102,7 @@ fn entries(rows: &mut Rows, runtime: &tokio::runtime::Runtime, issuer: &Issuer, 
     runtime.block_on(fill(&clerk, 0..2_000));
     let filled = measure(|| runtime.block_on(fill(&clerk, 2_000..2_000 + ENTRIES)));
     let each = filled.bytes_current as f64 / ENTRIES as f64;
-    let held = clerk.health().remembered_good;
+    let held = clerk.health().cached_valid;
     rows.note("opaque tokens remembered", format!("{held}"));
     rows.at_most("bytes for each remembered token", each, 700.0, " B");
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-pub use crate::trouble::{LastError, Trouble};
+pub use crate::problem::{LastError, UpstreamProblem};
 pub use crate::upstream::BreakerState;
 
 /// How an authenticator is doing.
@@ -51,7 +51,7 @@ pub struct Health {
     pub breaker: BreakerState,
     /// What is wrong between this service and Clerk, if anything is: with verifying tokens, with
     /// fetching the keys, or with fetching the machine secret; the newest if several are.
-    pub trouble: Option<Trouble>,
+    pub problem: Option<UpstreamProblem>,
     /// The last thing that was wrong, even if it no longer is.
     pub last_error: Option<LastError>,
     /// Calls that may be made at once for tokens that nothing is known of.
@@ -59,16 +59,16 @@ pub struct Health {
     /// Calls that may be made at once for known tokens.
     pub calls_left_known: u32,
     /// How often a known token could not be verified again for want of budget.
-    pub saturations: u64,
+    pub throttled_refreshes: u64,
     /// Calls that may be under way beside those that are.
     pub calls_free: usize,
     /// Verifications that are under way.
     pub in_flight: usize,
     /// Good verdicts that are cached. Some may be past their time: those are not used, and dropped
     /// when they are next looked at.
-    pub remembered_good: u64,
+    pub cached_valid: u64,
     /// Bad verdicts that are cached, counted alike.
-    pub remembered_bad: u64,
+    pub cached_rejected: u64,
 }
 
 impl Health {

@@ -89,14 +89,13 @@ mod config;
 #[cfg(any(doc, doctest))]
 pub mod docs;
 mod error;
-mod evict;
-mod flights;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
 mod id;
 mod identity;
+mod invalidate;
 mod jwt;
 mod keys;
 mod machine_secret;
@@ -104,6 +103,7 @@ mod mcp;
 mod middleware;
 mod opaque;
 pub mod outbound;
+mod problem;
 mod random;
 mod receiver;
 mod resource;
@@ -111,10 +111,10 @@ mod revocation;
 mod scope;
 mod secret;
 mod setting;
+mod single_flight;
 mod tasks;
 mod token;
 mod transport;
-mod trouble;
 mod upstream;
 #[cfg(test)]
 mod vectors;
@@ -133,7 +133,7 @@ pub use self::builder::AuthenticatorBuilder;
 pub use self::clock::{Clock, SystemClock};
 pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
-pub use self::health::{BreakerState, Health, LastError, Trouble};
+pub use self::health::{BreakerState, Health, LastError, UpstreamProblem};
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
 pub use self::identity::{
     Actor, ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat,

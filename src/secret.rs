@@ -99,11 +99,11 @@ macro_rules! secret {
 
             /// Compares with another secret, in constant time.
             pub(crate) fn same(&self, other: &Self) -> bool {
-                self.is(other.expose_secret().as_bytes())
+                self.ct_eq(other.expose_secret().as_bytes())
             }
 
             /// Compares with a token in constant time.
-            pub(crate) fn is(&self, token: &[u8]) -> bool {
+            pub(crate) fn ct_eq(&self, token: &[u8]) -> bool {
                 verify_slices_are_equal(self.expose_secret().as_bytes(), token).is_ok()
             }
 
@@ -224,10 +224,10 @@ fn mistaken(value: &str, expected: &'static str) -> SecretError {
 
 /// Returns `true` if a value begins or ends with a quotation mark; no setting does.
 pub(crate) fn is_quoted(value: &str) -> bool {
-    let marks = [
+    let invalidations = [
         '"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}',
     ];
-    value.starts_with(marks) || value.ends_with(marks)
+    value.starts_with(invalidations) || value.ends_with(invalidations)
 }
 
 #[cfg(test)]
@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn rule_5_comparison_is_exact() {
         let key = SecretKey::new("sk_abc").unwrap();
-        assert!(key.is(b"sk_abc"));
-        assert!(!key.is(b"sk_abd"));
-        assert!(!key.is(b"sk_abcd"));
+        assert!(key.ct_eq(b"sk_abc"));
+        assert!(!key.ct_eq(b"sk_abd"));
+        assert!(!key.ct_eq(b"sk_abcd"));
     }
 }

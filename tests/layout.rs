@@ -7,10 +7,17 @@ use std::path::{Path, PathBuf};
 /// The modules of `src`, lowest tier first. A module may use those of lower lines only.
 const TIERS: [&[&str]; 17] = [
     &[
-        "clock", "random", "secret", "id", "evict", "scope", "setting", "trouble",
+        "clock",
+        "random",
+        "secret",
+        "id",
+        "invalidate",
+        "scope",
+        "setting",
+        "problem",
     ],
     &["tasks", "token"],
-    &["flights", "error"],
+    &["single_flight", "error"],
     &["challenge", "identity", "transport"],
     &["cache", "keys"],
     &["jwt", "revocation"],

@@ -121,7 +121,7 @@ impl Demo {
     fn report(&self, event: &str, answers: &Statuses) {
         let (counts, health) = (answers.counts(), self.source.health());
         let trouble = health
-            .trouble
+            .problem
             .map_or_else(String::new, |kind| format!(", trouble: {kind:?}"));
         println!(
             "{event}: {counts:?}; {} mints so far, {} forced{trouble}",

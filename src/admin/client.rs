@@ -11,7 +11,7 @@ use super::machines::Machines;
 use super::oauth_access_tokens::OAuthAccessTokens;
 use crate::clock::Clock;
 use crate::config::BuildError;
-use crate::evict::Evict;
+use crate::invalidate::Invalidate;
 use crate::machine_secret::MachineSecret;
 use crate::secret::InstanceSecret;
 use crate::transport::{BaseUrl, RetryPolicy, Transport};
@@ -32,7 +32,7 @@ pub(crate) struct AdminParts {
     pub(crate) instance: Option<InstanceSecret>,
     pub(crate) machine: Option<MachineSecret>,
     /// Is told of everything that was revoked or deleted.
-    pub(crate) evict: Option<Arc<dyn Evict>>,
+    pub(crate) evict: Option<Arc<dyn Invalidate>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// For calls that change nothing.
     pub(crate) read: RetryPolicy,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::api_error::ApiError;
+use crate::problem::{Failure, UpstreamProblem};
 use crate::setting::{MACHINE_ID, SECRET_KEY};
 use crate::transport::{TransportError, TransportErrorKind};
-use crate::trouble::{Failure, Trouble};
 
 /// Why a call of the admin client brought no result; cheap to clone.
 ///
@@ -134,17 +134,21 @@ impl AdminError {
     /// Returns what this error says of Clerk, where it came of fetching a machine secret.
     pub(crate) fn failure(&self) -> Failure {
         match &*self.0 {
-            Cause::Api(api) if api.is_not_found() => (Trouble::Credentials, Some(MACHINE_ID)),
-            Cause::Api(api) if api.is_rate_limited() => (Trouble::RateLimited, None),
-            Cause::Api(api) if api.is_quota_exceeded() => (Trouble::Quota, None),
-            Cause::Api(api) if api.status.is_client_error() => {
-                (Trouble::Credentials, Some(SECRET_KEY))
+            Cause::Api(api) if api.is_not_found() => {
+                (UpstreamProblem::Credentials, Some(MACHINE_ID))
             }
-            Cause::MissingSecret(_) => (Trouble::Credentials, Some(SECRET_KEY)),
-            Cause::Decode { .. } | Cause::OtherObject => (Trouble::Unreadable, None),
-            Cause::Transport(error) if error.is_unreadable() => (Trouble::Unreadable, None),
-            Cause::Api(_) | Cause::Transport(_) | Cause::Interrupted => (Trouble::Failing, None),
-            Cause::InvalidInput { .. } => (Trouble::Unreadable, None),
+            Cause::Api(api) if api.is_rate_limited() => (UpstreamProblem::RateLimited, None),
+            Cause::Api(api) if api.is_quota_exceeded() => (UpstreamProblem::Quota, None),
+            Cause::Api(api) if api.status.is_client_error() => {
+                (UpstreamProblem::Credentials, Some(SECRET_KEY))
+            }
+            Cause::MissingSecret(_) => (UpstreamProblem::Credentials, Some(SECRET_KEY)),
+            Cause::Decode { .. } | Cause::OtherObject => (UpstreamProblem::Unreadable, None),
+            Cause::Transport(error) if error.is_unreadable() => (UpstreamProblem::Unreadable, None),
+            Cause::Api(_) | Cause::Transport(_) | Cause::Interrupted => {
+                (UpstreamProblem::Failing, None)
+            }
+            Cause::InvalidInput { .. } => (UpstreamProblem::Unreadable, None),
         }
     }
 

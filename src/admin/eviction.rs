@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::client::AdminClient;
 use super::error::AdminError;
-use crate::evict::Evict;
+use crate::invalidate::Invalidate;
 
 /// Evicts when it goes out of scope, unless the call is known to have changed nothing.
 ///
 /// So it also evicts where the answer is lost, and where the caller goes away while the call is
 /// under way: to forget too much costs one look-up, to forget too little lets a revoked token in.
 pub(super) struct Eviction {
-    evict: Option<Arc<dyn Evict>>,
+    evict: Option<Arc<dyn Invalidate>>,
     what: What,
 }
 
@@ -22,12 +22,12 @@ enum What {
 
 impl AdminClient {
     /// Prepares to forget the verdict on a token or key.
-    pub(super) fn evict_id(&self, id: &str) -> Eviction {
+    pub(super) fn invalidate_id(&self, id: &str) -> Eviction {
         self.eviction(What::Id(id.to_owned()))
     }
 
     /// Prepares to forget a machine, and every verdict on its tokens.
-    pub(super) fn evict_subject(&self, subject: &str) -> Eviction {
+    pub(super) fn invalidate_subject(&self, subject: &str) -> Eviction {
         self.eviction(What::Subject(subject.to_owned()))
     }
 
@@ -52,8 +52,8 @@ impl Drop for Eviction {
     fn drop(&mut self) {
         let Some(evict) = &self.evict else { return };
         match &self.what {
-            What::Id(id) => evict.evict_id(id),
-            What::Subject(subject) => evict.evict_subject(subject),
+            What::Id(id) => evict.invalidate_id(id),
+            What::Subject(subject) => evict.invalidate_subject(subject),
         }
     }
 }

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use super::client::{AdminClient, AdminParts};
 use super::error::AdminError;
-use crate::evict::Evict;
 use crate::id::{ApiKeyId, M2mTokenId, MachineId};
+use crate::invalidate::Invalidate;
 use crate::secret::SecretKey;
 use crate::testing::{ClerkEmulator, Endpoint, Fault};
 
 #[derive(Debug, Default)]
 struct Forgotten(Mutex<Vec<String>>);
 
-impl Evict for Forgotten {
-    fn evict_id(&self, id: &str) {
+impl Invalidate for Forgotten {
+    fn invalidate_id(&self, id: &str) {
         self.0.lock().unwrap().push(format!("id {id}"));
     }
 
-    fn evict_subject(&self, subject: &str) {
+    fn invalidate_subject(&self, subject: &str) {
         self.0.lock().unwrap().push(format!("subject {subject}"));
     }
 }
@@ -47,7 +47,7 @@ async fn world() -> World {
         .build()
         .unwrap();
     let forgotten = Arc::new(Forgotten::default());
-    let evict: Arc<dyn Evict> = Arc::<Forgotten>::clone(&forgotten);
+    let evict: Arc<dyn Invalidate> = Arc::<Forgotten>::clone(&forgotten);
     let client = AdminClient::from_parts(AdminParts {
         evict: Some(evict),
         ..AdminParts::clone(&client.parts)

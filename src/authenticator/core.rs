@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::cached::CacheLookup;
 use super::forget::Forget;
 use super::jwt::JwtVerdict;
-use super::recall::Glance;
 use crate::admin::AdminClient;
-use crate::cache::{KeyHasher, Marks, Memo, Told};
+use crate::cache::{Invalidations, KeyHasher, Lookup, VerdictCache};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 use crate::identity::{AuthenticatorId, MachineAuth, ScopeGrants, TokenFormat, UnixMillis};
@@ -21,7 +21,7 @@ use crate::revocation::Revocations;
 use crate::secret::InstanceSecret;
 use crate::tasks::{Tasks, Wait};
 use crate::token::{Format, RawToken, TokenType, TokenTypes, classify};
-use crate::upstream::Upstream;
+use crate::upstream::UpstreamGuard;
 
 /// Everything that is shared by the clones of an authenticator.
 #[derive(Debug)]
@@ -31,18 +31,18 @@ pub(crate) struct Core {
     pub(crate) max_token_len: usize,
     pub(crate) own: OwnSecrets,
     pub(crate) hasher: Arc<KeyHasher>,
-    pub(crate) marks: Arc<Marks>,
+    pub(crate) invalidations: Arc<Invalidations>,
     pub(crate) forget: Arc<Forget>,
     /// `None` where no JWT is accepted.
     pub(crate) keys: Option<KeyStore>,
     pub(crate) jwt_policy: JwtPolicy,
-    pub(crate) jwts: Memo<JwtVerdict>,
+    pub(crate) jwts: VerdictCache<JwtVerdict>,
     pub(crate) opaque: Arc<OpaqueVerifier>,
-    pub(crate) opaques: Arc<Memo<MachineAuth>>,
+    pub(crate) opaques: Arc<VerdictCache<MachineAuth>>,
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) grants: ScopeGrants,
     pub(crate) revocations: Revocations,
-    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) upstream: Arc<UpstreamGuard>,
     pub(crate) admin: Option<AdminClient>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Dropped with the last clone, and with it all that runs in the background.
@@ -89,12 +89,14 @@ pub(crate) struct OwnSecrets {
 
 impl OwnSecrets {
     /// Compares in constant time.
-    pub(super) fn hold(&self, token: &[u8]) -> bool {
-        self.machine.as_ref().is_some_and(|secret| secret.is(token))
+    pub(super) fn contains(&self, token: &[u8]) -> bool {
+        self.machine
+            .as_ref()
+            .is_some_and(|secret| secret.ct_eq(token))
             || self
                 .instance
                 .as_ref()
-                .is_some_and(|secret| secret.is(token))
+                .is_some_and(|secret| secret.ct_eq(token))
     }
 }
 
@@ -103,23 +105,25 @@ impl Core {
     pub(super) fn authenticate(
         self: &Arc<Self>,
         token: RawToken<'_>,
-        glance: &Glance,
+        lookup: &CacheLookup,
         accept: Accepted,
-    ) -> Told<MachineAuth> {
+    ) -> Lookup<MachineAuth> {
         let accept = accept.and(self.accepted);
-        if let Some(told) = self.recall(glance, accept) {
-            return told;
+        if let Some(lookup) = self.cached(lookup, accept) {
+            return lookup;
         }
         let Ok(token) = token.parse() else {
             return reject(Reason::Malformed);
         };
         match classify(token) {
             None => reject(Reason::UnknownClass),
-            Some(Format::Jwt) => self.jwt(token, glance, accept.jwt),
-            Some(Format::Opaque(_)) if self.own.hold(token.as_bytes()) => reject(Reason::OwnSecret),
-            Some(Format::Opaque(kind)) => {
-                if accept.opaque.contains(kind) {
-                    self.opaque(kind, token, glance)
+            Some(Format::Jwt) => self.jwt(token, lookup, accept.jwt),
+            Some(Format::Opaque(_)) if self.own.contains(token.as_bytes()) => {
+                reject(Reason::OwnSecret)
+            }
+            Some(Format::Opaque(token_type)) => {
+                if accept.opaque.contains(token_type) {
+                    self.opaque(token_type, token, lookup)
                 } else {
                     reject(Reason::TypeNotAccepted)
                 }
@@ -128,7 +132,7 @@ impl Core {
     }
 
     /// Grants what this service grants to the sender, as the last step of every admission.
-    pub(super) fn granted(&self, mut auth: MachineAuth) -> MachineAuth {
+    pub(super) fn with_granted_scopes(&self, mut auth: MachineAuth) -> MachineAuth {
         if let MachineAuth::M2m(token) = &mut auth {
             token.grant(&self.grants);
         }
@@ -157,6 +161,6 @@ impl Core {
     }
 }
 
-pub(super) fn reject<V>(reason: Reason) -> Told<V> {
-    Told::Now(Err(AuthError::from(reason)))
+pub(super) fn reject<V>(reason: Reason) -> Lookup<V> {
+    Lookup::Ready(Err(AuthError::from(reason)))
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
+use super::cached::CacheLookup;
 use super::core::{Core, reject};
-use super::recall::Glance;
-use crate::cache::{CacheKey, Domain, Named, Told};
+use crate::cache::{CacheKey, CacheValue, Domain, Lookup};
 use crate::error::{AuthError, Reason};
-use crate::flights::Waiter;
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::jwt::UnverifiedJwt;
-use crate::keys::{Generation, KeyStore, KeysInUse, Newer};
+use crate::keys::{Generation, KeySnapshot, KeyStore, Refetch};
+use crate::single_flight::Flight;
 use crate::tasks::TaskError;
 use crate::token::{BearerToken, TokenTypes};
 
@@ -26,9 +26,9 @@ pub(crate) struct JwtVerdict {
     sender: CacheKey,
 }
 
-impl Named for JwtVerdict {
-    fn names(&self) -> [&str; 2] {
-        self.auth.names()
+impl CacheValue for JwtVerdict {
+    fn tags(&self) -> [&str; 2] {
+        self.auth.tags()
     }
 
     fn heap_size(&self) -> usize {
@@ -38,64 +38,64 @@ impl Named for JwtVerdict {
 
 /// A JWT to decide on.
 #[derive(Clone, Copy)]
-struct Case<'a> {
+struct Candidate<'a> {
     token: &'a str,
-    name: CacheKey,
+    key: CacheKey,
     accept: TokenTypes,
 }
 
 /// Why a JWT could not be decided on with the keys at hand.
-enum Doubt {
+enum VerifyError {
     /// It is bad, whatever the keys.
-    Bad(Reason),
+    Invalid(Reason),
     /// There are no keys, or the token does not fit them and might fit newer ones.
-    Keys(Reason),
+    KeyMismatch(Reason),
 }
 
 impl Core {
     pub(super) fn jwt(
         self: &Arc<Self>,
         token: BearerToken<'_>,
-        glance: &Glance,
+        lookup: &CacheLookup,
         accept: TokenTypes,
-    ) -> Told<MachineAuth> {
+    ) -> Lookup<MachineAuth> {
         let Some(store) = self.keys.as_ref().filter(|_| !accept.is_empty()) else {
             return reject(Reason::TypeNotAccepted);
         };
-        let name = self.jwt_name(token, glance);
-        let keys = store.current(glance.now, &self.tasks);
-        let case = Case {
+        let key = self.jwt_key(token, lookup);
+        let keys = store.current(lookup.now, &self.tasks);
+        let candidate = Candidate {
             token: token.as_str(),
-            name,
+            key,
             accept,
         };
-        self.jwt_under(case, store, keys.as_deref(), glance.now)
+        self.jwt_under(candidate, store, keys.as_deref(), lookup.now)
     }
 
     /// Decides under these keys, or under newer ones where the token does not fit them.
     fn jwt_under(
         self: &Arc<Self>,
-        case: Case<'_>,
+        candidate: Candidate<'_>,
         store: &KeyStore,
-        keys: Option<&KeysInUse>,
+        keys: Option<&KeySnapshot>,
         now: Duration,
-    ) -> Told<MachineAuth> {
-        match self.prove(case, keys) {
-            Ok(verdict) => self.admit_jwt(verdict, case.accept, now, None),
-            Err(Doubt::Bad(reason)) => reject(reason),
-            Err(Doubt::Keys(reason)) => match store.newer(keys, now, &self.tasks) {
-                Ok(Newer::Here(newer)) => self.jwt_under(case, store, Some(&newer), now),
-                Ok(Newer::Coming(fetch)) => self.jwt_after(fetch, case),
-                Ok(Newer::No) => Told::Now(Err(store.misfit(reason, now))),
-                Err(error) => Told::Now(Err(error)),
+    ) -> Lookup<MachineAuth> {
+        match self.verify(candidate, keys) {
+            Ok(verdict) => self.admit_jwt(verdict, candidate.accept, now, None),
+            Err(VerifyError::Invalid(reason)) => reject(reason),
+            Err(VerifyError::KeyMismatch(reason)) => match store.refetch(keys, now, &self.tasks) {
+                Ok(Refetch::Ready(newer)) => self.jwt_under(candidate, store, Some(&newer), now),
+                Ok(Refetch::Pending(fetch)) => self.jwt_after(fetch, candidate),
+                Ok(Refetch::Throttled) => Lookup::Ready(Err(store.key_mismatch(reason, now))),
+                Err(error) => Lookup::Ready(Err(error)),
             },
         }
     }
 
     /// A JWT whose first letters promised something else was given that one's name.
-    fn jwt_name(&self, token: BearerToken<'_>, glance: &Glance) -> CacheKey {
-        if glance.kind.is_none() {
-            glance.name
+    fn jwt_key(&self, token: BearerToken<'_>, lookup: &CacheLookup) -> CacheKey {
+        if lookup.token_type.is_none() {
+            lookup.key
         } else {
             self.hasher.key(Domain::Jwt, token.as_bytes())
         }
@@ -104,78 +104,91 @@ impl Core {
     /// Verifies a JWT and remembers that it did.
     ///
     /// The class is held against the accepted types before any signature work or key fetch.
-    fn prove(&self, case: Case<'_>, keys: Option<&KeysInUse>) -> Result<JwtVerdict, Doubt> {
-        let (began, asked) = (self.jwts.epoch(), self.clock.monotonic());
-        let jwt = UnverifiedJwt::parse(case.token).map_err(Doubt::Bad)?;
-        if !case.accept.contains(jwt.class()) {
-            return Err(Doubt::Bad(Reason::TypeNotAccepted));
+    fn verify(
+        &self,
+        candidate: Candidate<'_>,
+        keys: Option<&KeySnapshot>,
+    ) -> Result<JwtVerdict, VerifyError> {
+        let (epoch, asked_at) = (self.jwts.epoch(), self.clock.monotonic());
+        let jwt = UnverifiedJwt::parse(candidate.token).map_err(VerifyError::Invalid)?;
+        if !candidate.accept.contains(jwt.class()) {
+            return Err(VerifyError::Invalid(Reason::TypeNotAccepted));
         }
-        jwt.check_class(&self.jwt_policy).map_err(Doubt::Bad)?;
-        let keys = keys.ok_or(Doubt::Keys(Reason::NoKeys))?;
+        jwt.check_class(&self.jwt_policy)
+            .map_err(VerifyError::Invalid)?;
+        let keys = keys.ok_or(VerifyError::KeyMismatch(Reason::NoKeys))?;
         let sender = self.hasher.key(Domain::Machine, jwt.subject().as_bytes());
-        let signed = jwt.verify(&keys.set).map_err(Doubt::Keys)?;
+        let signed = jwt.verify(&keys.set).map_err(VerifyError::KeyMismatch)?;
         let auth = signed
             .accept(&self.jwt_policy, self.clock.unix_time())
-            .map_err(Doubt::Bad)?;
+            .map_err(VerifyError::Invalid)?;
         let generation = keys.generation;
         let verdict = JwtVerdict {
             auth,
             generation,
             sender,
         };
-        self.jwts.remember(case.name, began, asked, verdict.clone());
+        self.jwts
+            .insert(candidate.key, epoch, asked_at, verdict.clone());
         Ok(verdict)
     }
 
-    fn jwt_after(self: &Arc<Self>, fetch: Waiter<()>, case: Case<'_>) -> Told<MachineAuth> {
-        let Case { name, accept, .. } = case;
-        let (core, token) = (Arc::clone(self), SecretString::from(case.token));
+    fn jwt_after(
+        self: &Arc<Self>,
+        fetch: Flight<()>,
+        candidate: Candidate<'_>,
+    ) -> Lookup<MachineAuth> {
+        let Candidate { key, accept, .. } = candidate;
+        let (core, token) = (Arc::clone(self), SecretString::from(candidate.token));
         let deadline = self.tasks.deadline();
-        Told::Later(Box::pin(async move {
+        Lookup::Pending(Box::pin(async move {
             let token = token.expose_secret();
-            let case = Case {
-                token,
-                name,
-                accept,
-            };
-            let verdict = core.prove_after(fetch, case, deadline).await?;
+            let candidate = Candidate { token, key, accept };
+            let verdict = core.verify_after(fetch, candidate, deadline).await?;
             let now = core.clock.monotonic();
-            let told = core.admit_jwt(verdict, accept, now, Some(deadline));
-            told.into_result().await
+            let lookup = core.admit_jwt(verdict, accept, now, Some(deadline));
+            lookup.into_result().await
         }))
     }
 
     /// Waits for the keys and looks once more; a second time where the first fetch was under way
     /// already, and may have asked before the key was published.
-    async fn prove_after(
+    async fn verify_after(
         &self,
-        fetch: Waiter<()>,
-        case: Case<'_>,
+        fetch: Flight<()>,
+        candidate: Candidate<'_>,
         deadline: Instant,
     ) -> Result<JwtVerdict, AuthError> {
         let store = self.keys.as_ref().ok_or(Reason::TypeNotAccepted)?;
         let current = || store.current(self.clock.monotonic(), &self.tasks);
-        let is_early = fetch.is_joined();
-        let landed = fetch.landed(deadline).await;
+        let joined_running_fetch = fetch.is_joined();
+        let fetched = fetch.result(deadline).await;
         let keys = current();
-        let proof = self.prove(case, keys.as_deref());
-        if !matches!(proof, Err(Doubt::Keys(_))) || !is_early {
-            return proof.map_err(|doubt| self.misfit(store, doubt, landed));
+        let verified = self.verify(candidate, keys.as_deref());
+        if !matches!(verified, Err(VerifyError::KeyMismatch(_))) || !joined_running_fetch {
+            return verified.map_err(|error| self.key_mismatch(store, error, fetched));
         }
-        let landed = match store.newer(keys.as_deref(), self.clock.monotonic(), &self.tasks)? {
-            Newer::Coming(fetch) => fetch.landed(deadline).await,
-            Newer::Here(_) | Newer::No => Ok(()),
+        let fetched = match store.refetch(keys.as_deref(), self.clock.monotonic(), &self.tasks)? {
+            Refetch::Pending(fetch) => fetch.result(deadline).await,
+            Refetch::Ready(_) | Refetch::Throttled => Ok(()),
         };
-        let proof = self.prove(case, current().as_deref());
-        proof.map_err(|doubt| self.misfit(store, doubt, landed))
+        let verified = self.verify(candidate, current().as_deref());
+        verified.map_err(|error| self.key_mismatch(store, error, fetched))
     }
 
     /// Tells a bad token from one that newer keys might fit, if they could be fetched.
-    fn misfit(&self, store: &KeyStore, doubt: Doubt, landed: Result<(), TaskError>) -> AuthError {
-        match (doubt, landed) {
-            (Doubt::Bad(reason), _) => reason.into(),
-            (Doubt::Keys(_), Err(_)) => Reason::NoKeys.into(),
-            (Doubt::Keys(reason), Ok(())) => store.misfit(reason, self.clock.monotonic()),
+    fn key_mismatch(
+        &self,
+        store: &KeyStore,
+        error: VerifyError,
+        fetched: Result<(), TaskError>,
+    ) -> AuthError {
+        match (error, fetched) {
+            (VerifyError::Invalid(reason), _) => reason.into(),
+            (VerifyError::KeyMismatch(_), Err(_)) => Reason::NoKeys.into(),
+            (VerifyError::KeyMismatch(reason), Ok(())) => {
+                store.key_mismatch(reason, self.clock.monotonic())
+            }
         }
     }
 
@@ -186,7 +199,7 @@ impl Core {
         accept: TokenTypes,
         now: Duration,
         deadline: Option<Instant>,
-    ) -> Told<MachineAuth> {
+    ) -> Lookup<MachineAuth> {
         let JwtVerdict { auth, sender, .. } = verdict;
         if !accept.contains(auth.token_type()) {
             return reject(Reason::TypeNotAccepted);
@@ -195,20 +208,20 @@ impl Core {
             return reject(reason);
         }
         let MachineAuth::M2m(token) = &auth else {
-            return Told::Now(Ok(auth));
+            return Lookup::Ready(Ok(auth));
         };
         match self
             .receiver
             .check_jwt(token, sender, now, self.wait(deadline))
         {
-            Told::Now(answer) => Told::Now(answer.map(|()| self.granted(auth))),
-            Told::Later(answer) => {
+            Lookup::Ready(answer) => Lookup::Ready(answer.map(|()| self.with_granted_scopes(auth))),
+            Lookup::Pending(answer) => {
                 let core = Arc::clone(self);
-                Told::Later(Box::pin(async move {
+                Lookup::Pending(Box::pin(async move {
                     answer.await?;
                     // It may have been refused, or have expired, while Clerk was asked.
                     core.check_jwt_now(&auth)?;
-                    Ok(core.granted(auth))
+                    Ok(core.with_granted_scopes(auth))
                 }))
             }
         }

@@ -1,12 +1,12 @@
 //! The framework-free heart: a token in, an identity or a rejection out.
 
+mod cached;
 mod core;
 mod forget;
 mod headers;
 mod jwt;
 mod nested;
 mod opaque;
-mod recall;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ pub(crate) use self::core::{Accepted, Core, OwnSecrets};
 pub(crate) use self::forget::Forget;
 pub use self::headers::RequestHeaders;
 use crate::admin::AdminClient;
-use crate::cache::{CacheKey, Domain, Told};
+use crate::cache::{CacheKey, Domain, Lookup};
 use crate::error::{AuthError, Reason};
-use crate::evict::Evict as _;
 use crate::health::{Health, LastError};
 use crate::identity::MachineAuth;
+use crate::invalidate::Invalidate as _;
 use crate::keys::KeyStore;
 use crate::machine_secret::MachineSecret;
 use crate::opaque::not_loaded;
+use crate::problem::ProblemRecord;
 use crate::revocation::Revocations;
 use crate::token::{RawToken, TokenSource, TokenTypes};
-use crate::trouble::Record;
 
 /// Proves machine tokens: JWTs locally, opaque ones through Clerk, each remembered for a while.
 ///
@@ -132,8 +132,8 @@ impl Authenticator {
     }
 
     async fn verify_raw(&self, token: RawToken<'_>) -> Result<MachineAuth, AuthError> {
-        let (told, _) = self.decide(token, Accepted::in_every_format(TokenTypes::all()));
-        told.into_result().await
+        let (lookup, _) = self.decide(token, Accepted::in_every_format(TokenTypes::all()));
+        lookup.into_result().await
     }
 
     /// Decides on a token; returns its name in the caches, too, which takes a hash to make.
@@ -141,9 +141,9 @@ impl Authenticator {
         &self,
         token: RawToken<'_>,
         accept: Accepted,
-    ) -> (Told<MachineAuth>, CacheKey) {
-        let glance = self.core.glance(token);
-        (self.core.authenticate(token, &glance, accept), glance.name)
+    ) -> (Lookup<MachineAuth>, CacheKey) {
+        let lookup = self.core.cache_lookup(token);
+        (self.core.authenticate(token, &lookup, accept), lookup.key)
     }
 
     pub(crate) fn token_source(&self, api_key_header: Option<http::HeaderName>) -> TokenSource {
@@ -182,9 +182,9 @@ impl Authenticator {
             return Ok(());
         }
         // Of a token without letters, which no request can bring.
-        let name = core.hasher.key(Domain::M2m, b"");
+        let key = core.hasher.key(Domain::M2m, b"");
         let verifier = Arc::clone(&core.opaque);
-        verifier.check_machine_secret(name).await
+        verifier.check_machine_secret(key).await
     }
 
     async fn warm_up_keys(&self) -> Result<(), AuthError> {
@@ -196,7 +196,7 @@ impl Authenticator {
             && let Some(fetch) = keys.fetch(core.clock.monotonic(), &core.tasks)?
         {
             // Whether it brought keys shows below.
-            fetch.landed(core.tasks.deadline()).await.ok();
+            fetch.result(core.tasks.deadline()).await.ok();
         }
         let ready = keys.current(core.clock.monotonic(), &core.tasks);
         ready.map(|_| ()).ok_or_else(|| Reason::NoKeys.into())
@@ -209,17 +209,17 @@ impl Authenticator {
 
     /// Forgets what is known of the token or key with this identifier.
     pub fn invalidate_id(&self, id: &str) {
-        self.core.forget.evict_id(id);
+        self.core.forget.invalidate_id(id);
     }
 
     /// Forgets what is known of a machine, a user or an organization, and of all its tokens.
     pub fn invalidate_subject(&self, subject: &str) {
-        self.core.forget.evict_subject(subject);
+        self.core.forget.invalidate_subject(subject);
     }
 
     /// Forgets every verdict.
     pub fn invalidate_all(&self) {
-        self.core.marks.forget_all();
+        self.core.invalidations.invalidate_all();
     }
 
     /// Tokens and senders that this process refuses, whatever Clerk says of them.
@@ -247,7 +247,7 @@ impl Authenticator {
         let core = &self.core;
         let now = core.clock.monotonic();
         let ready = self.is_ready(now);
-        let reports = core.upstream.reports();
+        let reports = core.upstream.status();
         let keys = core.keys.as_ref().and_then(KeyStore::record);
         let secret = core.own.machine.as_ref().and_then(MachineSecret::record);
         let records = [Some(reports.calls()), secret, keys];
@@ -264,18 +264,18 @@ impl Authenticator {
             keys_ready: core.keys.as_ref().is_some_and(|keys| keys.is_ready(now)),
             breaker: core.upstream.breaker(),
             ready,
-            trouble: records()
-                .filter_map(Record::now)
+            problem: records()
+                .filter_map(ProblemRecord::now)
                 .max_by_key(at)
-                .map(|error| error.trouble),
-            last_error: records().filter_map(Record::last).max_by_key(at),
+                .map(|error| error.problem),
+            last_error: records().filter_map(ProblemRecord::last).max_by_key(at),
             calls_left_unknown,
             calls_left_known,
-            saturations: reports.saturations(),
+            throttled_refreshes: reports.throttled_refreshes(),
             calls_free: core.upstream.free_slots(),
             in_flight: core.tasks.running(),
-            remembered_good: opaque_good.saturating_add(core.jwts.len().0),
-            remembered_bad: opaque_bad,
+            cached_valid: opaque_good.saturating_add(core.jwts.len().0),
+            cached_rejected: opaque_bad,
         }
     }
 
@@ -283,7 +283,8 @@ impl Authenticator {
     /// that may mend it.
     fn is_ready(&self, now: Duration) -> bool {
         let core = &self.core;
-        let has_failed = |record: Option<&Record>| record.is_some_and(|it| it.now().is_some());
+        let has_failed =
+            |record: Option<&ProblemRecord>| record.is_some_and(|it| it.now().is_some());
         let keys = core.keys.as_ref().filter(|keys| !keys.is_ready(now));
         let keys = keys.filter(|keys| has_failed(keys.record()));
         let secret = core.own.machine.as_ref();
@@ -309,7 +310,7 @@ impl Authenticator {
 
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pinned = matches!(self.core.keys, Some(KeyStore::Pinned(_)));
+        let pinned = matches!(self.core.keys, Some(KeyStore::Static(_)));
         f.debug_struct("Authenticator")
             .field("accepted", &self.core.accepted)
             .field("receiver", &self.core.receiver)

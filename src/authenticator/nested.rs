@@ -17,8 +17,8 @@ impl Authenticator {
     }
 
     /// Returns the name of a token in the caches.
-    pub(crate) fn token_name(&self, token: RawToken<'_>) -> CacheKey {
-        self.core.glance(token).name
+    pub(crate) fn cache_key(&self, token: RawToken<'_>) -> CacheKey {
+        self.core.cache_lookup(token).key
     }
 
     /// Checks again, without any call, what may have changed since this authenticator let an

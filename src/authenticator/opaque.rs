@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::cached::CacheLookup;
 use super::core::Core;
-use super::recall::Glance;
-use crate::cache::{Domain, Named, Outcome, Told, Why};
+use crate::cache::{CacheValue, Domain, Lookup, Outcome, Priority};
 use crate::error::AuthError;
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::receiver::Receiver;
 use crate::token::{BearerToken, TokenType};
 
-impl Named for MachineAuth {
-    fn names(&self) -> [&str; 2] {
+impl CacheValue for MachineAuth {
+    fn tags(&self) -> [&str; 2] {
         [self.id(), self.subject()]
     }
 
@@ -25,27 +25,30 @@ impl Named for MachineAuth {
 impl Core {
     pub(super) fn opaque(
         self: &Arc<Self>,
-        kind: TokenType,
+        token_type: TokenType,
         token: BearerToken<'_>,
-        glance: &Glance,
-    ) -> Told<MachineAuth> {
+        lookup: &CacheLookup,
+    ) -> Lookup<MachineAuth> {
         let question = || {
             let (verifier, receiver) = (Arc::clone(&self.opaque), Arc::clone(&self.receiver));
             let token = SecretString::from(token.as_str());
-            let name = glance.name;
-            move |why: Why| {
+            let key = lookup.key;
+            move |priority: Priority| {
                 let receiver = Arc::clone(&receiver);
                 let for_here = move |outcome| for_here(&receiver, outcome);
-                Arc::clone(&verifier).ask(kind, token.clone(), name, why, for_here)
+                Arc::clone(&verifier).ask(token_type, token.clone(), key, priority, for_here)
             }
         };
         let wait = self.wait(None);
         // The promise of the first letters is kept: they alone make the type of an opaque token.
-        match self.opaques.tell(glance.name, glance.now, wait, question) {
-            Told::Now(answer) => Told::Now(answer.and_then(|auth| self.admit_opaque(auth))),
-            Told::Later(answer) => {
+        match self
+            .opaques
+            .get_or_fetch(lookup.key, lookup.now, wait, question)
+        {
+            Lookup::Ready(answer) => Lookup::Ready(answer.and_then(|auth| self.admit_opaque(auth))),
+            Lookup::Pending(answer) => {
                 let core = Arc::clone(self);
-                Told::Later(Box::pin(async move { core.admit_opaque(answer.await?) }))
+                Lookup::Pending(Box::pin(async move { core.admit_opaque(answer.await?) }))
             }
         }
     }
@@ -56,7 +59,7 @@ impl Core {
         if let MachineAuth::M2m(token) = &auth {
             self.receiver.check_opaque(token)?;
         }
-        Ok(self.granted(auth))
+        Ok(self.with_granted_scopes(auth))
     }
 }
 
@@ -64,16 +67,16 @@ impl Core {
 /// among the good ones, and its renewals none among the calls for known tokens.
 fn for_here(receiver: &Receiver, outcome: Outcome<MachineAuth>) -> Outcome<MachineAuth> {
     match outcome {
-        Outcome::Good(MachineAuth::M2m(token)) => match receiver.check_opaque(&token) {
-            Ok(()) => Outcome::Good(MachineAuth::M2m(token)),
-            Err(reason) => Outcome::Bad(reason),
+        Outcome::Valid(MachineAuth::M2m(token)) => match receiver.check_opaque(&token) {
+            Ok(()) => Outcome::Valid(MachineAuth::M2m(token)),
+            Err(reason) => Outcome::Rejected(reason),
         },
         outcome => outcome,
     }
 }
 
-pub(super) const fn domain(kind: TokenType) -> Domain {
-    match kind {
+pub(super) const fn domain(token_type: TokenType) -> Domain {
+    match token_type {
         TokenType::M2m => Domain::M2m,
         TokenType::ApiKey => Domain::ApiKey,
         TokenType::OAuth => Domain::OAuth,

@@ -9,7 +9,7 @@ use super::checked::{Binding, Identity, KeyOrigin};
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts, MayRetry};
 use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
-use crate::cache::{KeyHasher, Marks, Memo, MemoConfig, Windows};
+use crate::cache::{Invalidations, KeyHasher, Priority, Ttl, VerdictCache, VerdictCacheConfig};
 use crate::config::BuildError;
 use crate::identity::{AuthenticatorId, ScopeGrants};
 use crate::jwt::{Audience, Clients, JwtPolicy};
@@ -20,7 +20,7 @@ use crate::resource::ProtectedResource;
 use crate::revocation::Revocations;
 use crate::tasks::Tasks;
 use crate::transport::{RetryPolicy, Transport};
-use crate::upstream::{Lane, Upstream};
+use crate::upstream::UpstreamGuard;
 
 /// The admin client answers to nobody's request, so it may take longer than a verification.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,8 +36,8 @@ struct Shared {
     settings: Settings,
     identity: Identity,
     transport: Transport,
-    upstream: Arc<Upstream>,
-    marks: Arc<Marks>,
+    upstream: Arc<UpstreamGuard>,
+    invalidations: Arc<Invalidations>,
     forget: Arc<Forget>,
 }
 
@@ -76,13 +76,13 @@ impl Shared {
             .ok_or_else(|| BuildError::new("system", "there is no randomness to be had"))?;
         let clock = Arc::clone(&settings.clock);
         let hasher = Arc::new(hasher);
-        let marks = Arc::new(Marks::new(Arc::clone(&hasher)));
+        let invalidations = Arc::new(Invalidations::new(Arc::clone(&hasher)));
         let forget = Forget {
-            marks: Arc::clone(&marks),
+            invalidations: Arc::clone(&invalidations),
             hasher,
         };
         Ok(Self {
-            upstream: Arc::new(Upstream::new(
+            upstream: Arc::new(UpstreamGuard::new(
                 settings.call_budget(),
                 settings.in_flight,
                 clock,
@@ -90,7 +90,7 @@ impl Shared {
             settings,
             identity,
             transport,
-            marks,
+            invalidations,
             forget: Arc::new(forget),
         })
     }
@@ -106,13 +106,13 @@ impl Shared {
                 machine: self.identity.machine.clone(),
             },
             hasher: Arc::clone(&self.forget.hasher),
-            marks: Arc::clone(&self.marks),
+            invalidations: Arc::clone(&self.invalidations),
             forget: Arc::clone(&self.forget),
             keys: self.keys(accepted),
             jwt_policy: self.jwt_policy(),
-            jwts: self.memo(self.jwt_windows(), 0, JWT_EIGHTHS),
+            jwts: self.verdict_cache(self.jwt_ttl(), 0, JWT_EIGHTHS),
             opaque: Arc::new(OpaqueVerifier::new(self.opaque())),
-            opaques: Arc::new(self.memo(
+            opaques: Arc::new(self.verdict_cache(
                 self.settings.opaque,
                 self.settings.negative_capacity,
                 OPAQUE_EIGHTHS,
@@ -130,26 +130,26 @@ impl Shared {
         }
     }
 
-    fn memo<V>(&self, windows: Windows, bad_capacity: u64, eighths: u64) -> Memo<V>
+    fn verdict_cache<V>(&self, ttl: Ttl, rejected_capacity: u64, eighths: u64) -> VerdictCache<V>
     where
-        V: Clone + crate::cache::Named + Send + Sync + 'static,
+        V: Clone + crate::cache::CacheValue + Send + Sync + 'static,
     {
-        let config = MemoConfig {
-            windows,
-            good_capacity: self.settings.capacity,
-            good_bytes: (self.settings.good_bytes() / 8).saturating_mul(eighths),
-            bad_capacity,
+        let config = VerdictCacheConfig {
+            ttl,
+            valid_capacity: self.settings.capacity,
+            valid_bytes: (self.settings.valid_bytes() / 8).saturating_mul(eighths),
+            rejected_capacity,
         };
-        Memo::new(
+        VerdictCache::new(
             config,
-            Arc::clone(&self.marks),
+            Arc::clone(&self.invalidations),
             Arc::clone(&self.settings.clock),
         )
     }
 
     /// A JWT needs nobody to be asked, so there is nothing to renew and nothing to be stale.
-    fn jwt_windows(&self) -> Windows {
-        Windows {
+    fn jwt_ttl(&self) -> Ttl {
+        Ttl {
             fresh: self.settings.jwt_verdict,
             renewed: false,
             jitter: 0.0,
@@ -183,7 +183,7 @@ impl Shared {
             return None;
         }
         let (url, secret) = match origin {
-            KeyOrigin::Pinned(set) => return Some(KeyStore::pinned(set)),
+            KeyOrigin::Pinned(set) => return Some(KeyStore::fixed(set)),
             KeyOrigin::Public(url) => (url, None),
             KeyOrigin::Backend => {
                 let url = self.identity.api.join(&["v1", "jwks"]);
@@ -247,11 +247,11 @@ impl Shared {
     fn registry(&self, me: crate::id::MachineId, admin: &AdminClient) -> SenderRule {
         let timeout = self.settings.timeout;
         let upstream = Arc::clone(&self.upstream);
-        let may_retry = MayRetry::new(move || upstream.may_retry(Lane::Known));
+        let may_retry = MayRetry::new(move || upstream.may_retry(Priority::Revalidation));
         SenderRule::Registry(Arc::new(Registry::new(RegistryParts {
             me,
             admin: admin.with_read_policy(RetryPolicy::verification(timeout), may_retry),
-            memo: Arc::new(self.memo(
+            cache: Arc::new(self.verdict_cache(
                 self.settings.opaque,
                 self.settings.negative_capacity,
                 REGISTRY_EIGHTHS,

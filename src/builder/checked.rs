@@ -180,7 +180,7 @@ fn keys(
     if let Some(pem) = &settings.jwt_key {
         let key =
             parse_pem(pem.expose_secret()).map_err(|error| BuildError::new(JWT_KEY, error))?;
-        return Ok(Some(KeyOrigin::Pinned(KeySet::pinned(key))));
+        return Ok(Some(KeyOrigin::Pinned(KeySet::fixed(key))));
     }
     if have_secret {
         return Ok(Some(KeyOrigin::Backend));

@@ -6,10 +6,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::grants::GrantSettings;
-use crate::cache::Windows;
+use crate::cache::Ttl;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Access;
-use crate::keys::KeyWindows;
+use crate::keys::KeyRefreshPolicy;
 use crate::resource::ProtectedResource;
 use crate::secret::Environment;
 use crate::token::TokenTypes;
@@ -56,12 +56,12 @@ pub(super) struct Settings {
     pub(super) require_cat: bool,
     pub(super) skew: Duration,
     pub(super) max_token_len: usize,
-    pub(super) opaque: Windows,
+    pub(super) opaque: Ttl,
     pub(super) jwt_verdict: Duration,
     pub(super) capacity: u64,
     pub(super) cache_bytes: Option<u64>,
     pub(super) negative_capacity: u64,
-    pub(super) keys: KeyWindows,
+    pub(super) keys: KeyRefreshPolicy,
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
     pub(super) budget: BudgetSetting,
@@ -78,7 +78,7 @@ const BYTES_EACH: u64 = 2_048;
 
 impl Settings {
     /// The most memory for good verdicts: a raised capacity brings its own.
-    pub(super) fn good_bytes(&self) -> u64 {
+    pub(super) fn valid_bytes(&self) -> u64 {
         let for_all = self.capacity.saturating_mul(BYTES_EACH);
         self.cache_bytes.unwrap_or(for_all.max(CACHE_BYTES))
     }
@@ -103,7 +103,7 @@ impl Default for Settings {
             require_cat: false,
             skew: seconds(5),
             max_token_len: 8_192,
-            opaque: Windows {
+            opaque: Ttl {
                 fresh: seconds(60),
                 renewed: true,
                 jitter: 0.1,
@@ -114,7 +114,7 @@ impl Default for Settings {
             capacity: 10_000,
             cache_bytes: None,
             negative_capacity: 10_000,
-            keys: KeyWindows {
+            keys: KeyRefreshPolicy {
                 fresh: seconds(300),
                 refresh_ahead: seconds(30),
                 cooldown: seconds(30),

@@ -1,13 +1,13 @@
 //! Remembers what was verified: facts with their ends, never decisions.
 
+mod invalidation;
 mod key;
-mod marks;
-mod memo;
-mod told;
-mod windows;
+mod lookup;
+mod ttl;
+mod verdicts;
 
+pub(crate) use self::invalidation::Invalidations;
 pub(crate) use self::key::{BuildKeyHasher, CacheKey, Domain, KeyHasher};
-pub(crate) use self::marks::Marks;
-pub(crate) use self::memo::{Memo, MemoConfig, Named, Outcome, Why};
-pub(crate) use self::told::{Later, Told};
-pub(crate) use self::windows::Windows;
+pub(crate) use self::lookup::Lookup;
+pub(crate) use self::ttl::Ttl;
+pub(crate) use self::verdicts::{CacheValue, Outcome, Priority, VerdictCache, VerdictCacheConfig};

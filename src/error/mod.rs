@@ -62,7 +62,7 @@ impl AuthError {
     }
 
     /// Marks a rejection that time may mend.
-    pub(crate) fn retry_after(reason: Reason, delay: Duration) -> Self {
+    pub(crate) fn unavailable_for(reason: Reason, delay: Duration) -> Self {
         Self {
             reason,
             retry_after: Some(delay.min(LONGEST_DELAY)),
@@ -127,7 +127,7 @@ impl AuthError {
     /// Returns after how long another try may succeed, where time alone may mend it; at most an
     /// hour.
     #[must_use]
-    pub const fn retry_delay(&self) -> Option<Duration> {
+    pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 

@@ -38,14 +38,14 @@ pub(crate) struct KeySet {
 #[derive(Debug, PartialEq)]
 enum Keys {
     /// A configured key: the `kid` of a token is not looked at.
-    Pinned(VerificationKey),
+    Static(VerificationKey),
     Published(Vec<(Box<str>, VerificationKey)>),
 }
 
 impl KeySet {
-    pub(crate) fn pinned(key: VerificationKey) -> Self {
+    pub(crate) fn fixed(key: VerificationKey) -> Self {
         Self {
-            keys: Keys::Pinned(key),
+            keys: Keys::Static(key),
         }
     }
 
@@ -87,7 +87,7 @@ impl KeySet {
     /// trying each key in turn would let one request cost many verifications.
     pub(crate) fn find(&self, kid: Option<&str>) -> impl Iterator<Item = &VerificationKey> {
         let (pinned, published) = match &self.keys {
-            Keys::Pinned(key) => (Some(key), [].as_slice()),
+            Keys::Static(key) => (Some(key), [].as_slice()),
             Keys::Published(keys) => (None, keys.as_slice()),
         };
         let is_only = published.len() == 1;
@@ -99,8 +99,8 @@ impl KeySet {
 
 /// A set of one key, for fuzzing.
 #[cfg(fuzzing)]
-pub(crate) fn pinned(n: &[u8], e: &[u8]) -> Option<KeySet> {
-    VerificationKey::new(n, e).ok().map(KeySet::pinned)
+pub(crate) fn fixed(n: &[u8], e: &[u8]) -> Option<KeySet> {
+    VerificationKey::new(n, e).ok().map(KeySet::fixed)
 }
 
 /// Keeps two keys of one id and leaves further ones out.
@@ -253,6 +253,6 @@ mod tests {
                 .is_none()
         );
         let key = VerificationKey::new(&[0xc1; 256], &[1, 0, 1]).unwrap();
-        assert!(KeySet::pinned(key).find(Some("anything")).next().is_some());
+        assert!(KeySet::fixed(key).find(Some("anything")).next().is_some());
     }
 }

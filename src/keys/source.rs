@@ -4,10 +4,10 @@ use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::set::{KeySet, KeySetError};
+use crate::problem::{Failure, UpstreamProblem};
 use crate::secret::{InstanceSecret, SecretKey};
 use crate::setting::{API_URL, PUBLISHABLE_KEY, SECRET_KEY};
 use crate::transport::{Answer, Call, KEY_SET_LIMIT, RetryPolicy, Transport, TransportError};
-use crate::trouble::{Failure, Trouble};
 
 /// Where a key set comes from.
 #[derive(Debug)]
@@ -47,13 +47,13 @@ pub(crate) enum FetchError {
 impl FetchError {
     pub(super) fn failure(&self) -> Failure {
         match self {
-            Self::Transport(error) if error.is_unreadable() => (Trouble::Unreadable, None),
-            Self::Transport(_) => (Trouble::Failing, None),
-            Self::Refused(_) => (Trouble::Credentials, Some(SECRET_KEY)),
-            Self::Missing { setting, .. } => (Trouble::Unreadable, Some(setting)),
-            Self::Status(StatusCode::TOO_MANY_REQUESTS) => (Trouble::RateLimited, None),
-            Self::Status(status) if status.is_server_error() => (Trouble::Failing, None),
-            Self::Status(_) | Self::Set(_) => (Trouble::Unreadable, None),
+            Self::Transport(error) if error.is_unreadable() => (UpstreamProblem::Unreadable, None),
+            Self::Transport(_) => (UpstreamProblem::Failing, None),
+            Self::Refused(_) => (UpstreamProblem::Credentials, Some(SECRET_KEY)),
+            Self::Missing { setting, .. } => (UpstreamProblem::Unreadable, Some(setting)),
+            Self::Status(StatusCode::TOO_MANY_REQUESTS) => (UpstreamProblem::RateLimited, None),
+            Self::Status(status) if status.is_server_error() => (UpstreamProblem::Failing, None),
+            Self::Status(_) | Self::Set(_) => (UpstreamProblem::Unreadable, None),
         }
     }
 }

@@ -36,10 +36,10 @@ impl Cell {
 
     /// Returns `true` if the token is the secret in use or one from before it, which Clerk may
     /// still take.
-    pub(super) fn is(&self, token: &[u8]) -> bool {
+    pub(super) fn ct_eq(&self, token: &[u8]) -> bool {
         let (current, former) = (self.current.load(), self.former.load());
         let mut secrets = current.iter().chain(former.iter());
-        secrets.any(|secret| secret.is(token))
+        secrets.any(|secret| secret.ct_eq(token))
     }
 
     /// Returns `true` if the secret is another one than it was before.

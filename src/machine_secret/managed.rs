@@ -10,15 +10,15 @@ use super::ticket::{Ticket, Turn};
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
+use crate::problem::ProblemRecord;
 use crate::secret::MachineSecretKey;
-use crate::trouble::Record;
 
 pub(super) struct Managed {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     /// A `std` mutex, since nothing is awaited while it is held.
     work: Mutex<Work>,
-    record: Record,
+    record: ProblemRecord,
 }
 
 /// What is under way, and when the last reads of a kind began.
@@ -58,7 +58,7 @@ impl Managed {
             source,
             clock,
             work: Mutex::default(),
-            record: Record::default(),
+            record: ProblemRecord::default(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Managed {
     }
 
     /// Returns what is wrong, and was wrong, with the reads.
-    pub(super) const fn record(&self) -> &Record {
+    pub(super) const fn record(&self) -> &ProblemRecord {
         &self.record
     }
 

@@ -32,8 +32,8 @@ pub use self::watch::SecretWatch;
 use crate::admin::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
+use crate::problem::ProblemRecord;
 use crate::secret::MachineSecretKey;
-use crate::trouble::Record;
 
 /// The machine secret of this service, either fixed or kept fresh; cheap to clone.
 ///
@@ -147,8 +147,8 @@ impl MachineSecret {
     }
 
     /// Compares the secret in use, and those before it, with a token, in constant time.
-    pub(crate) fn is(&self, token: &[u8]) -> bool {
-        self.inner.cell.is(token)
+    pub(crate) fn ct_eq(&self, token: &[u8]) -> bool {
+        self.inner.cell.ct_eq(token)
     }
 
     /// Returns the secret in use, fetched first if need be.
@@ -233,7 +233,7 @@ impl MachineSecret {
     }
 
     /// Returns what is wrong, and was wrong, with fetching the secret; `None` for a fixed one.
-    pub(crate) fn record(&self) -> Option<&Record> {
+    pub(crate) fn record(&self) -> Option<&ProblemRecord> {
         Some(self.inner.managed.as_ref()?.record())
     }
 

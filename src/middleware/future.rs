@@ -5,13 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures_core::future::BoxFuture;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::rejection::ResponseForAuthError;
 use super::service::Gate;
-use crate::cache::Later;
+use crate::error::AuthError;
 use crate::identity::MachineAuth;
 
 pin_project! {
@@ -83,7 +84,7 @@ pin_project! {
 
 /// A request whose token is being verified, and the service that was ready for it.
 pub(super) struct Waiting<S, A, R> {
-    pub(super) verdict: Later<MachineAuth>,
+    pub(super) verdict: BoxFuture<'static, Result<MachineAuth, AuthError>>,
     pub(super) request: Request<A>,
     pub(super) inner: S,
     pub(super) gate: Gate<R>,

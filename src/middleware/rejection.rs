@@ -76,7 +76,7 @@ fn complete<B>(response: &mut Response<B>, error: &AuthError) {
 
 /// Whole seconds, rounded up, and never 0: that would ask for a retry at once.
 fn seconds(error: &AuthError) -> HeaderValue {
-    let delay = error.retry_delay().unwrap_or_default();
+    let delay = error.retry_after().unwrap_or_default();
     let whole = delay
         .as_secs()
         .saturating_add(u64::from(delay.subsec_nanos() > 0));

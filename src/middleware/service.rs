@@ -12,7 +12,7 @@ use super::outer::{Forwarded, Outer, admit, take_outer};
 use super::rejection::{ResponseForAuthError, misplaced, reject};
 use super::scopes::has_scope;
 use crate::authenticator::{Accepted, Authenticator};
-use crate::cache::Told;
+use crate::cache::Lookup;
 use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, MachineAuth};
 use crate::jwt::Audience;
@@ -86,7 +86,7 @@ impl<S: Clone, R> Clone for ClerkMachineAuthService<S, R> {
 /// What the header fields of a request lead to.
 enum Verdict {
     Anonymous,
-    Told(Told<MachineAuth>),
+    Lookup(Lookup<MachineAuth>),
 }
 
 impl<R> Gate<R> {
@@ -100,7 +100,7 @@ impl<R> Gate<R> {
             Outer::Nothing => self.look_at_token(request),
             Outer::Identity(auth, forwarded) => {
                 let verdict = self.narrow(request, &auth, forwarded).map(|()| auth);
-                Ok(Verdict::Told(Told::Now(verdict)))
+                Ok(Verdict::Lookup(Lookup::Ready(verdict)))
             }
             Outer::Foreign => {
                 let mistake = Reason::ForeignLayer;
@@ -120,7 +120,7 @@ impl<R> Gate<R> {
         let found = config.source.find(request.headers());
         if let Some((token, field)) = found.map_err(|_| Reason::Malformed)? {
             // Only the outer layer's own token may still be there; the name is a keyed hash.
-            if forwarded != Some(Forwarded(config.authenticator.token_name(token))) {
+            if forwarded != Some(Forwarded(config.authenticator.cache_key(token))) {
                 return Err(Reason::SecondToken.into());
             }
             self.take_off(request, &field, forwarded);
@@ -145,10 +145,10 @@ impl<R> Gate<R> {
                 Err(Reason::NoToken.into())
             };
         };
-        let (told, name) = config.authenticator.decide(token, config.accepted());
+        let (lookup, name) = config.authenticator.decide(token, config.accepted());
         let forwarded = config.forward_token.then_some(Forwarded(name));
         self.take_off(request, &field, forwarded);
-        Ok(Verdict::Told(told))
+        Ok(Verdict::Lookup(lookup))
     }
 
     /// Takes the token off, or leaves it with its name, by which a layer inside knows it again.
@@ -278,11 +278,11 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         match self.gate.look(&mut request) {
-            Ok(Verdict::Told(Told::Now(verdict))) => {
+            Ok(Verdict::Lookup(Lookup::Ready(verdict))) => {
                 let decided = self.gate.settle(verdict, request, &mut self.inner);
                 ResponseFuture::decided(decided)
             }
-            Ok(Verdict::Told(Told::Later(verdict))) => {
+            Ok(Verdict::Lookup(Lookup::Pending(verdict))) => {
                 // The service that said it was ready goes with the request; its clone did not.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);

@@ -46,16 +46,16 @@ impl Secrets {
 
     /// Returns `true` for an API key that is the machine secret of this service, which looks like
     /// one. A managed secret is loaded first: until then nobody knows.
-    pub(super) async fn hold(
+    pub(super) async fn contains(
         &self,
-        kind: TokenType,
+        token_type: TokenType,
         token: &SecretString,
         deadline: Instant,
     ) -> Result<bool, Reason> {
         match &self.machine {
-            Some(secret) if kind == TokenType::ApiKey => {
+            Some(secret) if token_type == TokenType::ApiKey => {
                 self.load(secret, deadline).await?;
-                Ok(secret.is(token.expose_secret().as_bytes()))
+                Ok(secret.ct_eq(token.expose_secret().as_bytes()))
             }
             _ => Ok(false),
         }
@@ -80,12 +80,12 @@ impl Secrets {
     ///
     /// Fails with `Credentials` where there is none or Clerk does not give it to us, with `Upstream`
     /// where Clerk does not answer in time, and with `Overload` where too many wait for it.
-    pub(super) async fn choose(
+    pub(super) async fn select(
         &self,
-        kind: TokenType,
+        token_type: TokenType,
         deadline: Instant,
     ) -> Result<Credential<'_>, Reason> {
-        match (kind, &self.machine, &self.instance) {
+        match (token_type, &self.machine, &self.instance) {
             (TokenType::M2m, Some(secret), _) => {
                 let loaded = self.load(secret, deadline).await?;
                 Ok(Credential::Machine(secret, loaded))
@@ -121,7 +121,7 @@ impl<'a> Credential<'a> {
     }
 
     /// Clerk took this secret after it had refused another one.
-    pub(super) fn taken(&self) {
+    pub(super) fn accepted(&self) {
         if let Self::Instance(secret, used) = self {
             secret.prefer(used);
         }

@@ -27,31 +27,31 @@ impl<'a> Fields<'a> {
         read(text)
     }
 
-    fn optional<T: Deserialize<'a>>(&self, name: &str) -> Read<Option<T>> {
-        self.0.get(name).map(|value| read(value.get())).transpose()
+    fn optional<T: Deserialize<'a>>(&self, key: &str) -> Read<Option<T>> {
+        self.0.get(key).map(|value| read(value.get())).transpose()
     }
 
     /// Reads a text that a decision needs.
-    pub(super) fn text(&self, name: &str) -> Read<Box<str>> {
-        self.optional_text(name)?.ok_or(Reason::UpstreamAnswer)
+    pub(super) fn text(&self, key: &str) -> Read<Box<str>> {
+        self.optional_text(key)?.ok_or(Reason::UpstreamAnswer)
     }
 
-    pub(super) fn optional_text(&self, name: &str) -> Read<Option<Box<str>>> {
-        Ok(self.optional::<Option<Box<str>>>(name)?.flatten())
+    pub(super) fn optional_text(&self, key: &str) -> Read<Option<Box<str>>> {
+        Ok(self.optional::<Option<Box<str>>>(key)?.flatten())
     }
 
     /// Reads a flag that a decision needs.
-    pub(super) fn flag(&self, name: &str) -> Read<bool> {
-        self.optional_flag(name)?.ok_or(Reason::UpstreamAnswer)
+    pub(super) fn flag(&self, key: &str) -> Read<bool> {
+        self.optional_flag(key)?.ok_or(Reason::UpstreamAnswer)
     }
 
-    pub(super) fn optional_flag(&self, name: &str) -> Read<Option<bool>> {
-        self.optional(name)
+    pub(super) fn optional_flag(&self, key: &str) -> Read<Option<bool>> {
+        self.optional(key)
     }
 
     /// Reads a time that a decision needs; `null` stands for never.
-    pub(super) fn time(&self, name: &str) -> Read<Option<UnixMillis>> {
-        let number = self.optional::<Option<f64>>(name)?;
+    pub(super) fn time(&self, key: &str) -> Read<Option<UnixMillis>> {
+        let number = self.optional::<Option<f64>>(key)?;
         let time = number
             .ok_or(Reason::UpstreamAnswer)?
             .map(UnixMillis::from_clerk);
@@ -60,20 +60,20 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a time that nothing depends on.
-    pub(super) fn optional_time(&self, name: &str) -> Option<UnixMillis> {
-        let number = self.optional::<Option<f64>>(name).ok().flatten().flatten();
+    pub(super) fn optional_time(&self, key: &str) -> Option<UnixMillis> {
+        let number = self.optional::<Option<f64>>(key).ok().flatten().flatten();
         number.and_then(UnixMillis::from_clerk)
     }
 
     /// Reads a text or a list of texts (RFC 7519 §4.1.3); `null` counts as absent.
-    pub(super) fn texts(&self, name: &str) -> Read<Option<Vec<Box<str>>>> {
+    pub(super) fn texts(&self, key: &str) -> Read<Option<Vec<Box<str>>>> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Texts {
             One(Box<str>),
             Many(Vec<Box<str>>),
         }
-        let texts = self.optional::<Option<Texts>>(name)?.flatten();
+        let texts = self.optional::<Option<Texts>>(key)?.flatten();
         Ok(texts.map(|texts| match texts {
             Texts::One(text) => vec![text],
             Texts::Many(texts) => texts,
@@ -128,8 +128,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     /// A member that stands there twice could be read in two ways (RFC 8259 §4).
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields<'de>, A::Error> {
         let mut read = HashMap::new();
-        while let Some((name, value)) = members.next_entry::<String, &'de RawValue>()? {
-            if read.insert(name, value).is_some() {
+        while let Some((key, value)) = members.next_entry::<String, &'de RawValue>()? {
+            if read.insert(key, value).is_some() {
                 return Err(A::Error::custom("duplicate member"));
             }
         }

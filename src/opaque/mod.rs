@@ -9,13 +9,13 @@
 //! 5. The machine secret is preferred for M2M tokens, since Clerk then checks that the token may
 //!    reach the machine.
 
-mod body;
+mod answer;
 mod credential;
 mod fields;
-mod once_good;
+mod known_tokens;
 mod status;
 mod verifier;
 
-pub(crate) use self::body::OpaquePolicy;
+pub(crate) use self::answer::OpaquePolicy;
 pub(crate) use self::credential::not_loaded;
 pub(crate) use self::verifier::{OpaqueParts, OpaqueVerifier};

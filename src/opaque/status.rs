@@ -8,37 +8,37 @@ use crate::transport::Answer;
 
 /// What an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
+pub(super) enum ResponseClass {
     /// The body tells about the token.
-    Body,
+    Ok,
     /// Clerk does not know the token, or will not let it be used here.
-    BadToken,
+    InvalidToken,
     /// Clerk asks for fewer calls.
-    FewerCalls,
+    RateLimited,
     /// Clerk does not know our secret: another one may do.
-    BadSecret,
+    SecretRejected,
     /// Clerk knows our secret, which may not do this: another one of the same kind may not either.
     Forbidden,
     /// A quota is used up, or the plan does not hold what is asked for.
-    OverQuota,
+    QuotaExceeded,
     /// Clerk is broken.
-    Broken,
+    ServerError,
     /// Something else than Clerk answers, or Clerk wants something that we do not give.
-    Nonsense,
+    Unexpected,
 }
 
-impl Says {
+impl ResponseClass {
     pub(super) fn of(answer: &Answer) -> Self {
         match answer.status {
-            StatusCode::OK => Self::Body,
-            StatusCode::UNAUTHORIZED => Self::BadSecret,
-            StatusCode::PAYMENT_REQUIRED => Self::OverQuota,
-            StatusCode::TOO_MANY_REQUESTS => Self::FewerCalls,
-            status if status.is_server_error() => Self::Broken,
+            StatusCode::OK => Self::Ok,
+            StatusCode::UNAUTHORIZED => Self::SecretRejected,
+            StatusCode::PAYMENT_REQUIRED => Self::QuotaExceeded,
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
+            status if status.is_server_error() => Self::ServerError,
             StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                 Self::of_refusal(answer)
             }
-            _ => Self::Nonsense,
+            _ => Self::Unexpected,
         }
     }
 
@@ -48,27 +48,27 @@ impl Says {
     /// as a no would lock every caller out.
     fn of_refusal(answer: &Answer) -> Self {
         let Some(codes) = Codes::of(answer) else {
-            return Self::Nonsense;
+            return Self::Unexpected;
         };
         match answer.status {
-            _ if codes.any(|code| QUOTA.contains(&code)) => Self::OverQuota,
-            StatusCode::FORBIDDEN if codes.any(is_of_token) => Self::BadToken,
+            _ if codes.any(|code| QUOTA.contains(&code)) => Self::QuotaExceeded,
+            StatusCode::FORBIDDEN if codes.any(is_of_token) => Self::InvalidToken,
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::BAD_REQUEST if codes.any(|code| OUR_MISTAKE.contains(&code)) => {
-                Self::Nonsense
+                Self::Unexpected
             }
-            _ => Self::BadToken,
+            _ => Self::InvalidToken,
         }
     }
 
     pub(super) const fn reason(self) -> Reason {
         match self {
-            Self::Body | Self::Nonsense => Reason::UpstreamAnswer,
-            Self::BadToken => Reason::UnknownToken,
-            Self::FewerCalls => Reason::RateLimited,
-            Self::BadSecret | Self::Forbidden => Reason::Credentials,
-            Self::OverQuota => Reason::Quota,
-            Self::Broken => Reason::Upstream,
+            Self::Ok | Self::Unexpected => Reason::UpstreamAnswer,
+            Self::InvalidToken => Reason::UnknownToken,
+            Self::RateLimited => Reason::RateLimited,
+            Self::SecretRejected | Self::Forbidden => Reason::Credentials,
+            Self::QuotaExceeded => Reason::Quota,
+            Self::ServerError => Reason::Upstream,
         }
     }
 }
@@ -144,13 +144,13 @@ mod tests {
     use super::*;
     use http::HeaderMap;
 
-    fn says(status: u16, body: &'static str) -> Says {
+    fn class(status: u16, body: &'static str) -> ResponseClass {
         says_as("application/json", status, body)
     }
 
-    fn says_as(media_type: &'static str, status: u16, body: &'static str) -> Says {
+    fn says_as(media_type: &'static str, status: u16, body: &'static str) -> ResponseClass {
         let media_type = http::HeaderValue::from_static(media_type);
-        Says::of(&Answer {
+        ResponseClass::of(&Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::from_iter([(header::CONTENT_TYPE, media_type)]),
             body: body.into(),
@@ -163,19 +163,19 @@ mod tests {
     fn rule_8_only_404_and_400_speak_of_the_token() {
         for status in 100..600 {
             let expected = match status {
-                200 => Says::Body,
-                400 | 404 => Says::BadToken,
-                401 => Says::BadSecret,
-                402 => Says::OverQuota,
-                403 => Says::Forbidden,
-                429 => Says::FewerCalls,
-                500.. => Says::Broken,
-                _ => Says::Nonsense,
+                200 => ResponseClass::Ok,
+                400 | 404 => ResponseClass::InvalidToken,
+                401 => ResponseClass::SecretRejected,
+                402 => ResponseClass::QuotaExceeded,
+                403 => ResponseClass::Forbidden,
+                429 => ResponseClass::RateLimited,
+                500.. => ResponseClass::ServerError,
+                _ => ResponseClass::Unexpected,
             };
-            assert_eq!(says(status, ERROR), expected, "{status}");
+            assert_eq!(class(status, ERROR), expected, "{status}");
         }
         let version = r#"{"errors":[{"code":"api_version_invalid","message":"m"}]}"#;
-        assert_eq!(says(400, version), Says::Nonsense);
+        assert_eq!(class(400, version), ResponseClass::Unexpected);
     }
 
     #[test]
@@ -190,11 +190,18 @@ mod tests {
                 r#"{"errors":[]}"#,
                 r#"{"errors":"a"}"#,
             ] {
-                assert_eq!(says(status, body), Says::Nonsense, "{status} {body}");
+                assert_eq!(
+                    class(status, body),
+                    ResponseClass::Unexpected,
+                    "{status} {body}"
+                );
             }
-            assert_eq!(says_as("text/html", status, ERROR), Says::Nonsense);
+            assert_eq!(
+                says_as("text/html", status, ERROR),
+                ResponseClass::Unexpected
+            );
             let with_charset = says_as("Application/JSON; charset=utf-8", status, ERROR);
-            assert_eq!(with_charset, says(status, ERROR));
+            assert_eq!(with_charset, class(status, ERROR));
         }
     }
 
@@ -203,36 +210,39 @@ mod tests {
         let table = [
             (
                 r#"{"errors":[{"code":"authorization_invalid"}]}"#,
-                Says::Forbidden,
+                ResponseClass::Forbidden,
             ),
             (
                 r#"{"errors":[{"code":"authorization_missing_scopes"}]}"#,
-                Says::Forbidden,
+                ResponseClass::Forbidden,
             ),
             (
                 r#"{"errors":[{"code":"machine_secret_key_invalid"}]}"#,
-                Says::Forbidden,
+                ResponseClass::Forbidden,
             ),
             (
                 r#"{"errors":[{"code":"what_nobody_knows"}]}"#,
-                Says::Forbidden,
+                ResponseClass::Forbidden,
             ),
             (
                 r#"{"errors":[{"code":"token_not_in_scope"}]}"#,
-                Says::BadToken,
+                ResponseClass::InvalidToken,
             ),
             (
                 r#"{"errors":[{"code":"m2m_token_forbidden"}]}"#,
-                Says::BadToken,
+                ResponseClass::InvalidToken,
             ),
             (
                 r#"{"errors":[{"code":"token_quota_exceeded"}]}"#,
-                Says::OverQuota,
+                ResponseClass::QuotaExceeded,
             ),
-            (r#"{"errors":[{"code":"quota_exceeded"}]}"#, Says::OverQuota),
+            (
+                r#"{"errors":[{"code":"quota_exceeded"}]}"#,
+                ResponseClass::QuotaExceeded,
+            ),
         ];
         for (body, expected) in table {
-            assert_eq!(says(403, body), expected, "{body}");
+            assert_eq!(class(403, body), expected, "{body}");
         }
     }
 }

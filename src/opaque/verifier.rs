@@ -9,21 +9,21 @@ use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::body::OpaquePolicy;
+use super::answer::OpaquePolicy;
 use super::credential::{Credential, Secrets};
-use super::once_good::OnceGood;
-use super::status::Says;
-use crate::cache::{CacheKey, Outcome, Why};
+use super::known_tokens::KnownTokens;
+use super::status::ResponseClass;
+use crate::cache::{CacheKey, Outcome, Priority};
 use crate::clock::{self, Clock};
 use crate::error::{AuthError, Reason};
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::machine_secret::MachineSecret;
+use crate::problem::UpstreamProblem;
 use crate::secret::InstanceSecret;
 use crate::setting::SECRET_KEY;
 use crate::token::TokenType;
 use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport, TransportError};
-use crate::trouble::Trouble;
-use crate::upstream::{About, CallInfo, Lane, Pass, Upstream};
+use crate::upstream::{CallInfo, Endpoint, Permit, UpstreamGuard};
 
 /// When to come back while a machine secret is loaded: a load that fails is not tried sooner.
 const LOAD_PAUSE: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub(crate) struct OpaqueParts {
     pub(crate) api: BaseUrl,
     pub(crate) instance: Option<InstanceSecret>,
     pub(crate) machine: Option<MachineSecret>,
-    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) upstream: Arc<UpstreamGuard>,
     pub(crate) policy: OpaquePolicy,
     /// For one verification, all waits and tries included.
     pub(crate) timeout: Duration,
@@ -49,12 +49,12 @@ pub(crate) struct OpaqueParts {
 pub(crate) struct OpaqueVerifier {
     parts: OpaqueParts,
     secrets: Secrets,
-    once_good: OnceGood,
+    known: KnownTokens,
 }
 
 /// One question to Clerk.
-struct Question {
-    kind: TokenType,
+struct Verification {
+    token_type: TokenType,
     token: SecretString,
     call: CallInfo,
     deadline: Instant,
@@ -71,7 +71,7 @@ impl OpaqueVerifier {
     pub(crate) fn new(parts: OpaqueParts) -> Self {
         let secrets = Secrets::new(parts.instance.clone(), parts.machine.clone());
         Self {
-            once_good: OnceGood::new(parts.capacity),
+            known: KnownTokens::new(parts.capacity),
             parts,
             secrets,
         }
@@ -83,37 +83,38 @@ impl OpaqueVerifier {
     /// gets no better lane than an unknown one.
     pub(crate) async fn ask(
         self: Arc<Self>,
-        kind: TokenType,
+        token_type: TokenType,
         token: SecretString,
-        name: CacheKey,
-        why: Why,
+        key: CacheKey,
+        priority: Priority,
         for_here: impl FnOnce(Outcome<MachineAuth>) -> Outcome<MachineAuth>,
     ) -> Outcome<MachineAuth> {
-        let is_known = || self.once_good.holds(&name, self.parts.clock.monotonic());
-        let lane = match why {
-            Why::Unknown if !is_known() => Lane::Unknown,
-            Why::Unknown | Why::Renewal => Lane::Known,
+        let is_known = || self.known.contains(&key, self.parts.clock.monotonic());
+        let priority = match priority {
+            Priority::New if is_known() => Priority::Revalidation,
+            priority => priority,
         };
-        let span = tracing::debug_span!("verify_opaque", token_type = kind.as_str(), ?lane);
+        let span =
+            tracing::debug_span!("verify_opaque", token_type = token_type.as_str(), ?priority);
         let deadline = clock::after(self.parts.timeout);
-        let question = Question {
-            kind,
+        let verification = Verification {
+            token_type,
             token,
             call: CallInfo {
-                lane,
-                about: About::Token(kind),
-                name,
+                priority,
+                endpoint: Endpoint::Token(token_type),
+                key,
             },
             deadline,
         };
         let asked = self.parts.clock.monotonic();
-        let outcome = for_here(self.answer(&question).instrument(span).await);
+        let outcome = for_here(self.answer(&verification).instrument(span).await);
         match outcome {
-            Outcome::Good(_) => self.once_good.insert(name, asked),
-            Outcome::Bad(_) => self.once_good.remove(&name),
+            Outcome::Valid(_) => self.known.insert(key, asked),
+            Outcome::Rejected(_) => self.known.remove(&key),
             Outcome::Unavailable(_) => {}
         }
-        log(kind, &outcome);
+        log(token_type, &outcome);
         outcome
     }
 
@@ -125,51 +126,51 @@ impl OpaqueVerifier {
     /// Fails if it does not, or if that cannot be found out.
     pub(crate) async fn check_machine_secret(
         self: Arc<Self>,
-        name: CacheKey,
+        key: CacheKey,
     ) -> Result<(), AuthError> {
         let token = SecretString::from(format!("mt_{}", "0".repeat(32)));
         match self
             .ask(
                 TokenType::M2m,
                 token,
-                name,
-                Why::Unknown,
+                key,
+                Priority::New,
                 std::convert::identity,
             )
             .await
         {
-            Outcome::Good(_) | Outcome::Bad(_) => Ok(()),
+            Outcome::Valid(_) | Outcome::Rejected(_) => Ok(()),
             Outcome::Unavailable(error) => Err(error),
         }
     }
 
-    async fn answer(&self, question: &Question) -> Outcome<MachineAuth> {
-        let Question {
-            kind,
+    async fn answer(&self, verification: &Verification) -> Outcome<MachineAuth> {
+        let Verification {
+            token_type,
             token,
             deadline,
             ..
-        } = question;
-        match self.secrets.hold(*kind, token, *deadline).await {
+        } = verification;
+        match self.secrets.contains(*token_type, token, *deadline).await {
             Ok(false) => {}
-            Ok(true) => return Outcome::Bad(Reason::OwnSecret),
+            Ok(true) => return Outcome::Rejected(Reason::OwnSecret),
             Err(reason) => return self.no_secret(reason),
         }
-        let credential = match self.secrets.choose(*kind, *deadline).await {
+        let credential = match self.secrets.select(*token_type, *deadline).await {
             Ok(credential) => credential,
             Err(reason) => return self.no_secret(reason),
         };
-        let outcome = match self.answer_to(question, &credential).await {
+        let outcome = match self.answer_to(verification, &credential).await {
             Attempt::Ended(outcome) => return outcome,
             Attempt::BadSecret(outcome) => outcome,
         };
-        let Some(renewed) = credential.renewed(question.deadline).await else {
+        let Some(renewed) = credential.renewed(verification.deadline).await else {
             return outcome;
         };
         let (Attempt::Ended(outcome) | Attempt::BadSecret(outcome)) =
-            self.answer_to(question, &renewed).await;
-        if matches!(outcome, Outcome::Good(_) | Outcome::Bad(_)) {
-            renewed.taken();
+            self.answer_to(verification, &renewed).await;
+        if matches!(outcome, Outcome::Valid(_) | Outcome::Rejected(_)) {
+            renewed.accepted();
         }
         outcome
     }
@@ -177,34 +178,37 @@ impl OpaqueVerifier {
     fn no_secret(&self, reason: Reason) -> Outcome<MachineAuth> {
         if reason == Reason::Overload {
             // Too many wait, which says nothing about Clerk.
-            return Outcome::Unavailable(AuthError::retry_after(reason, LOAD_PAUSE));
+            return Outcome::Unavailable(AuthError::unavailable_for(reason, LOAD_PAUSE));
         }
         self.parts.upstream.note(match reason {
-            Reason::Credentials => (Trouble::Credentials, Some(SECRET_KEY)),
-            _ => (Trouble::Failing, None),
+            Reason::Credentials => (UpstreamProblem::Credentials, Some(SECRET_KEY)),
+            _ => (UpstreamProblem::Failing, None),
         });
         Outcome::Unavailable(reason.into())
     }
 
-    async fn answer_to(&self, question: &Question, secret: &Credential<'_>) -> Attempt {
+    async fn answer_to(&self, verification: &Verification, secret: &Credential<'_>) -> Attempt {
         let upstream = &self.parts.upstream;
-        let pass = match upstream.enter(question.call, question.deadline).await {
-            Ok(pass) => pass,
+        let permit = match upstream
+            .acquire(verification.call, verification.deadline)
+            .await
+        {
+            Ok(permit) => permit,
             Err(error) => return Attempt::Ended(Outcome::Unavailable(error)),
         };
-        let call = self.call(question, secret);
-        let may_retry = || upstream.may_retry(question.call.lane);
+        let call = self.call(verification, secret);
+        let may_retry = || upstream.may_retry(verification.call.priority);
         match self.parts.transport.send_while(&call, may_retry).await {
-            Ok(answer) => self.judge(question.kind, &answer, secret, pass),
+            Ok(answer) => self.judge(verification.token_type, &answer, secret, permit),
             Err(error) => {
                 tracing::debug!(%error, "no answer");
-                Attempt::Ended(Outcome::Unavailable(unanswered(&error, pass).into()))
+                Attempt::Ended(Outcome::Unavailable(unanswered(&error, permit).into()))
             }
         }
     }
 
-    fn call(&self, question: &Question, secret: &Credential<'_>) -> Call {
-        let (path, member): (&[&str], _) = match question.kind {
+    fn call(&self, verification: &Verification, secret: &Credential<'_>) -> Call {
+        let (path, member): (&[&str], _) = match verification.token_type {
             TokenType::M2m => (&["v1", "m2m_tokens", "verify"], "token"),
             TokenType::ApiKey => (&["v1", "api_keys", "verify"], "secret"),
             TokenType::OAuth => (
@@ -212,9 +216,11 @@ impl OpaqueVerifier {
                 "access_token",
             ),
         };
-        let left = question.deadline.saturating_duration_since(Instant::now());
+        let left = verification
+            .deadline
+            .saturating_duration_since(Instant::now());
         let call = Call::post(self.parts.api.join(path), RetryPolicy::verification(left))
-            .json(body(member, &question.token));
+            .json(body(member, &verification.token));
         match secret.authorization() {
             Some(value) => call.header(header::AUTHORIZATION, value),
             None => call,
@@ -223,56 +229,67 @@ impl OpaqueVerifier {
 
     fn judge(
         &self,
-        kind: TokenType,
+        token_type: TokenType,
         answer: &Answer,
         secret: &Credential<'_>,
-        pass: Pass<'_>,
+        permit: Permit<'_>,
     ) -> Attempt {
-        let says = Says::of(answer);
-        tracing::debug!(status = answer.status.as_u16(), ?says, "answered");
-        if says == Says::BadSecret {
-            pass.refused(secret.setting());
-            return Attempt::BadSecret(Outcome::Unavailable(says.reason().into()));
+        let class = ResponseClass::of(answer);
+        tracing::debug!(status = answer.status.as_u16(), ?class, "answered");
+        if class == ResponseClass::SecretRejected {
+            permit.secret_refused(secret.setting());
+            return Attempt::BadSecret(Outcome::Unavailable(class.reason().into()));
         }
-        Attempt::Ended(self.outcome(kind, answer, (says, secret), pass))
+        Attempt::Ended(self.outcome(token_type, answer, (class, secret), permit))
     }
 
     fn outcome(
         &self,
-        kind: TokenType,
+        token_type: TokenType,
         answer: &Answer,
-        (says, secret): (Says, &Credential<'_>),
-        pass: Pass<'_>,
+        (class, secret): (ResponseClass, &Credential<'_>),
+        permit: Permit<'_>,
     ) -> Outcome<MachineAuth> {
-        match says {
-            Says::Body => return self.read(kind, answer, pass),
-            Says::BadToken => {
-                pass.worked();
-                return Outcome::Bad(says.reason());
+        match class {
+            ResponseClass::Ok => return self.read(token_type, answer, permit),
+            ResponseClass::InvalidToken => {
+                permit.success();
+                return Outcome::Rejected(class.reason());
             }
-            Says::FewerCalls => return Outcome::Unavailable(pass.throttled(answer.retry_after())),
-            Says::OverQuota => return Outcome::Unavailable(pass.over_quota(answer.retry_after())),
-            Says::BadSecret | Says::Forbidden => pass.refused(secret.setting()),
-            Says::Broken => pass.failed(),
-            Says::Nonsense => pass.unreadable(),
+            ResponseClass::RateLimited => {
+                return Outcome::Unavailable(permit.rate_limited(answer.retry_after()));
+            }
+            ResponseClass::QuotaExceeded => {
+                return Outcome::Unavailable(permit.quota_exceeded(answer.retry_after()));
+            }
+            ResponseClass::SecretRejected | ResponseClass::Forbidden => {
+                permit.secret_refused(secret.setting());
+            }
+            ResponseClass::ServerError => permit.failure(),
+            ResponseClass::Unexpected => permit.unreadable_answer(),
         }
-        Outcome::Unavailable(unavailable(says.reason(), answer))
+        Outcome::Unavailable(unavailable(class.reason(), answer))
     }
 
-    fn read(&self, kind: TokenType, answer: &Answer, pass: Pass<'_>) -> Outcome<MachineAuth> {
+    fn read(
+        &self,
+        token_type: TokenType,
+        answer: &Answer,
+        permit: Permit<'_>,
+    ) -> Outcome<MachineAuth> {
         let now = UnixMillis::from_duration(self.parts.clock.unix_time());
-        match self.parts.policy.read(kind, &answer.body, now) {
+        match self.parts.policy.read(token_type, &answer.body, now) {
             Ok(auth) => {
-                pass.worked();
-                Outcome::Good(auth)
+                permit.success();
+                Outcome::Valid(auth)
             }
             Err(Reason::UpstreamAnswer) => {
-                pass.unreadable();
+                permit.unreadable_answer();
                 Outcome::Unavailable(Reason::UpstreamAnswer.into())
             }
             Err(reason) => {
-                pass.worked();
-                Outcome::Bad(reason)
+                permit.success();
+                Outcome::Rejected(reason)
             }
         }
     }
@@ -292,30 +309,30 @@ fn body(member: &str, token: &SecretString) -> Bytes {
 }
 
 /// An answer that is not read says nothing about whether Clerk works for other tokens.
-fn unanswered(error: &TransportError, pass: Pass<'_>) -> Reason {
+fn unanswered(error: &TransportError, permit: Permit<'_>) -> Reason {
     if error.is_unreadable() {
-        pass.unreadable();
+        permit.unreadable_answer();
         Reason::UpstreamAnswer
     } else {
-        pass.failed();
+        permit.failure();
         Reason::Upstream
     }
 }
 
 fn unavailable(reason: Reason, answer: &Answer) -> AuthError {
     match answer.retry_after() {
-        Some(delay) => AuthError::retry_after(reason, delay),
+        Some(delay) => AuthError::unavailable_for(reason, delay),
         None => reason.into(),
     }
 }
 
-fn log(kind: TokenType, outcome: &Outcome<MachineAuth>) {
-    let token_type = kind.as_str();
+fn log(token_type: TokenType, outcome: &Outcome<MachineAuth>) {
+    let token_type = token_type.as_str();
     match outcome {
-        Outcome::Good(auth) => {
+        Outcome::Valid(auth) => {
             tracing::debug!(token_type, id = auth.id(), "Clerk vouches for a token");
         }
-        Outcome::Bad(reason) => tracing::debug!(token_type, ?reason, "Clerk rejects a token"),
+        Outcome::Rejected(reason) => tracing::debug!(token_type, ?reason, "Clerk rejects a token"),
         Outcome::Unavailable(error) => {
             let reason = error.reason();
             // The gate reports once that something is wrong; this line may come for every request.

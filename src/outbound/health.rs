@@ -18,7 +18,7 @@ pub struct TokenSourceHealth {
     /// Whether Clerk is being asked for a token at this moment.
     pub minting: bool,
     /// What went wrong with the last mint, if it failed.
-    pub trouble: Option<TokenSourceErrorKind>,
+    pub problem: Option<TokenSourceErrorKind>,
     /// The last thing that went wrong, even if it no longer is.
     pub last_error: Option<TokenSourceErrorKind>,
     /// How often Clerk answered with a token, a reused one included.

@@ -29,7 +29,7 @@ pub(super) struct Pacing {
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    trouble: Option<TokenSourceError>,
+    problem: Option<TokenSourceError>,
     last_error: Option<TokenSourceErrorKind>,
     forced_at: Option<Duration>,
 }
@@ -46,8 +46,8 @@ impl Pacing {
             .next
             .load(Ordering::Relaxed)
             .saturating_sub(millis(now));
-        let trouble = self.lock().trouble.clone();
-        let error = trouble.unwrap_or_else(TokenSourceError::lost);
+        let problem = self.lock().problem.clone();
+        let error = problem.unwrap_or_else(TokenSourceError::lost);
         error.retried_after(Duration::from_millis(left))
     }
 
@@ -56,7 +56,7 @@ impl Pacing {
         let mut state = self.lock();
         state.failures = 0;
         self.next.store(0, Ordering::Relaxed);
-        state.trouble.take().map(|error| error.kind())
+        state.problem.take().map(|error| error.kind())
     }
 
     /// Notes a failure; returns it with the pause that follows, and whether it is news.
@@ -69,7 +69,7 @@ impl Pacing {
         let pause = pause(&error, state.failures);
         let error = error.retried_after(pause);
         let kind = error.kind();
-        let before = state.trouble.replace(error.clone());
+        let before = state.problem.replace(error.clone());
         state.failures = state.failures.saturating_add(1);
         state.last_error = Some(kind);
         let next = millis(now.saturating_add(pause));
@@ -94,10 +94,10 @@ impl Pacing {
         may
     }
 
-    pub(super) fn trouble(&self) -> (Option<TokenSourceErrorKind>, Option<TokenSourceErrorKind>) {
+    pub(super) fn problem(&self) -> (Option<TokenSourceErrorKind>, Option<TokenSourceErrorKind>) {
         let state = self.lock();
-        let trouble = state.trouble.as_ref().map(TokenSourceError::kind);
-        (trouble, state.last_error)
+        let problem = state.problem.as_ref().map(TokenSourceError::kind);
+        (problem, state.last_error)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -15,7 +15,7 @@ use super::mint::{Minter, Occasion};
 use super::pacing::Pacing;
 use super::token::{Minted, OutboundToken, Stage, millis};
 use crate::config::BuildError;
-use crate::flights::{Flights, Waiter};
+use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::{NoRuntime, Tasks};
 
 /// Keeps an M2M token of this service at hand, for the calls that it makes; cheap to clone.
@@ -60,7 +60,7 @@ pub(super) struct Shared {
     minter: Minter,
     pacing: Pacing,
     force_cooldown: Duration,
-    flights: Flights<(), Outcome>,
+    flights: SingleFlight<(), Outcome>,
     tasks: Tasks,
     /// Mints under way: for a moment two, where the first was lost and another begun.
     minting: AtomicU32,
@@ -88,7 +88,7 @@ impl M2mTokenSource {
             minter,
             pacing: Pacing::default(),
             force_cooldown,
-            flights: Flights::new(),
+            flights: SingleFlight::new(),
             tasks: Tasks::new(timeout),
             minting: AtomicU32::new(0),
             mints: AtomicU64::new(0),
@@ -173,13 +173,13 @@ impl M2mTokenSource {
             token.0.expires_at?;
             Some(token.0.remaining(clock).as_secs())
         };
-        let (trouble, last_error) = shared.pacing.trouble();
+        let (problem, last_error) = shared.pacing.problem();
         TokenSourceHealth {
             ready: matches!(stage, Some(Stage::Fresh | Stage::Due)),
             age_seconds: present.as_ref().map(age),
             expires_in_seconds: present.as_ref().and_then(expires_in),
             minting: shared.is_minting(),
-            trouble,
+            problem,
             last_error,
             mints: shared.mints.load(Ordering::Relaxed),
             forced: shared.forced.load(Ordering::Relaxed),
@@ -236,7 +236,7 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         Asked::Later(Box::pin(async move {
-            let outcome = shared.landed(waiter).await;
+            let outcome = shared.minted(waiter).await;
             outcome.or_else(|error| shared.usable(spare).ok_or(error))
         }))
     }
@@ -247,10 +247,10 @@ impl Shared {
         spare.filter(|token| token.0.stage(clock) != Stage::Over)
     }
 
-    async fn landed(self: &Arc<Self>, mut waiter: Waiter<Outcome>) -> Outcome {
+    async fn minted(self: &Arc<Self>, mut waiter: Flight<Outcome>) -> Outcome {
         let deadline = self.tasks.deadline();
         for _ in 0..ATTEMPTS_AFTER_LOSS {
-            if let Ok(outcome) = waiter.landed(deadline).await {
+            if let Ok(outcome) = waiter.result(deadline).await {
                 return outcome;
             }
             // The lost mint may be about to clear its place.
@@ -261,11 +261,11 @@ impl Shared {
                 Err(_) => return Err(TokenSourceError::no_runtime()),
             }
         }
-        let outcome = waiter.landed(deadline).await;
+        let outcome = waiter.result(deadline).await;
         outcome.unwrap_or_else(|_| Err(TokenSourceError::lost()))
     }
 
-    fn begin_or_join(self: &Arc<Self>) -> Result<Option<Waiter<Outcome>>, NoRuntime> {
+    fn begin_or_join(self: &Arc<Self>) -> Result<Option<Flight<Outcome>>, NoRuntime> {
         let now = self.minter.clock.monotonic();
         let may_begin = || self.pacing.allows(now);
         let shared = Arc::clone(self);

@@ -11,7 +11,7 @@ mod registry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::Told;
+use crate::cache::Lookup;
 use crate::error::Reason;
 use crate::id::MachineId;
 use crate::identity::M2mToken;
@@ -53,15 +53,15 @@ impl Receiver {
     pub(crate) fn check_jwt(
         &self,
         token: &M2mToken,
-        name: CacheKey,
+        key: CacheKey,
         now: Duration,
         wait: Wait<'_>,
-    ) -> Told<()> {
+    ) -> Lookup<()> {
         match &self.rule {
-            SenderRule::Registry(registry) => registry.check(token.machine_id(), name, now, wait),
-            SenderRule::Listed(_) => Told::Now(self.check_listed(token).map_err(Into::into)),
-            SenderRule::ScopeClaims => Told::Now(self.check_claims(token).map_err(Into::into)),
-            SenderRule::Any => Told::Now(Ok(())),
+            SenderRule::Registry(registry) => registry.check(token.machine_id(), key, now, wait),
+            SenderRule::Listed(_) => Lookup::Ready(self.check_listed(token).map_err(Into::into)),
+            SenderRule::ScopeClaims => Lookup::Ready(self.check_claims(token).map_err(Into::into)),
+            SenderRule::Any => Lookup::Ready(Ok(())),
         }
     }
 

@@ -8,20 +8,20 @@ use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 use crate::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
-use crate::cache::{CacheKey, Memo, Named, Outcome, Told};
+use crate::cache::{CacheKey, CacheValue, Lookup, Outcome, Priority, VerdictCache};
 use crate::clock;
 use crate::error::Reason;
 use crate::id::MachineId;
 use crate::setting::SECRET_KEY;
 use crate::tasks::Wait;
-use crate::upstream::{About, CallInfo, Lane, Pass, Upstream};
+use crate::upstream::{CallInfo, Endpoint, Permit, UpstreamGuard};
 
 /// A sender that may reach this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender(MachineId);
 
-impl Named for Sender {
-    fn names(&self) -> [&str; 2] {
+impl CacheValue for Sender {
+    fn tags(&self) -> [&str; 2] {
         ["", self.0.as_str()]
     }
 
@@ -35,8 +35,8 @@ impl Named for Sender {
 pub(crate) struct RegistryParts {
     pub(crate) me: MachineId,
     pub(crate) admin: AdminClient,
-    pub(crate) memo: Arc<Memo<Sender>>,
-    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) cache: Arc<VerdictCache<Sender>>,
+    pub(crate) upstream: Arc<UpstreamGuard>,
     /// For one question, all waits and tries included.
     pub(crate) timeout: Duration,
 }
@@ -58,72 +58,74 @@ impl Registry {
     pub(crate) fn check(
         self: &Arc<Self>,
         sender: &str,
-        name: CacheKey,
+        key: CacheKey,
         now: Duration,
         wait: Wait<'_>,
-    ) -> Told<()> {
-        let question = || {
+    ) -> Lookup<()> {
+        let fetch = || {
             let (registry, sender) = (Arc::clone(self), MachineId::new(sender).ok());
             move |_| {
                 let (registry, sender) = (Arc::clone(&registry), sender.clone());
                 async move {
                     match sender {
-                        Some(sender) => registry.ask(sender, name).await,
+                        Some(sender) => registry.ask(sender, key).await,
                         // A signed subject that is no machine's identifier: there is no such machine.
-                        None => Outcome::Bad(Reason::WrongReceiver),
+                        None => Outcome::Rejected(Reason::WrongReceiver),
                     }
                 }
             }
         };
-        match self.parts.memo.tell(name, now, wait, question) {
-            Told::Now(answer) => Told::Now(answer.map(|_| ())),
-            Told::Later(answer) => Told::Later(Box::pin(async { answer.await.map(|_| ()) })),
+        match self.parts.cache.get_or_fetch(key, now, wait, fetch) {
+            Lookup::Ready(answer) => Lookup::Ready(answer.map(|_| ())),
+            Lookup::Pending(answer) => {
+                Lookup::Pending(Box::pin(async { answer.await.map(|_| ()) }))
+            }
         }
     }
 
     /// A signature that is right has brought us here, so nobody can make these questions up: they
     /// go in the lane of known tokens.
-    async fn ask(self: Arc<Self>, sender: MachineId, name: CacheKey) -> Outcome<Sender> {
+    async fn ask(self: Arc<Self>, sender: MachineId, key: CacheKey) -> Outcome<Sender> {
         let deadline = clock::after(self.parts.timeout);
         let call = CallInfo {
-            lane: Lane::Known,
-            about: About::Machine,
-            name,
+            priority: Priority::Revalidation,
+            endpoint: Endpoint::Machine,
+            key,
         };
-        let pass = match self.parts.upstream.enter(call, deadline).await {
-            Ok(pass) => pass,
+        let permit = match self.parts.upstream.acquire(call, deadline).await {
+            Ok(permit) => permit,
             Err(error) => return Outcome::Unavailable(error),
         };
         let span = tracing::debug_span!("ask_registry", sender = sender.as_str());
         let machines = self.parts.admin.machines();
         match timeout_at(deadline, machines.get(&sender).instrument(span)).await {
             Ok(Ok(machine)) => {
-                pass.worked();
+                permit.success();
                 if machine.can_reach(&self.parts.me) {
-                    Outcome::Good(Sender(sender))
+                    Outcome::Valid(Sender(sender))
                 } else {
-                    Outcome::Bad(Reason::WrongReceiver)
+                    Outcome::Rejected(Reason::WrongReceiver)
                 }
             }
-            Ok(Err(error)) => judge(&error, pass),
+            Ok(Err(error)) => judge(&error, permit),
             Err(_) => {
-                pass.failed();
+                permit.failure();
                 Outcome::Unavailable(Reason::Upstream.into())
             }
         }
     }
 }
 
-fn judge(error: &AdminError, pass: Pass<'_>) -> Outcome<Sender> {
+fn judge(error: &AdminError, permit: Permit<'_>) -> Outcome<Sender> {
     tracing::debug!(%error, "the registry gave no answer");
     let reason = match error.api() {
-        Some(api) => return judge_refusal(api, pass),
+        Some(api) => return judge_refusal(api, permit),
         None if error.kind() == AdminErrorKind::Transport && !error.is_unreadable() => {
-            pass.failed();
+            permit.failure();
             Reason::Upstream
         }
         None => {
-            pass.unreadable();
+            permit.unreadable_answer();
             Reason::UpstreamAnswer
         }
     };
@@ -131,27 +133,27 @@ fn judge(error: &AdminError, pass: Pass<'_>) -> Outcome<Sender> {
 }
 
 /// Only an answer with Clerk's list of errors says no: a proxy answers 404 as well.
-fn judge_refusal(api: &ApiError, pass: Pass<'_>) -> Outcome<Sender> {
+fn judge_refusal(api: &ApiError, permit: Permit<'_>) -> Outcome<Sender> {
     let is_quota = api.status == StatusCode::PAYMENT_REQUIRED || api.is_quota_exceeded();
     let reason = match api.status {
-        _ if is_quota => return Outcome::Unavailable(pass.over_quota(api.retry_after)),
+        _ if is_quota => return Outcome::Unavailable(permit.quota_exceeded(api.retry_after)),
         StatusCode::NOT_FOUND if !api.errors.is_empty() => {
-            pass.worked();
-            return Outcome::Bad(Reason::WrongReceiver);
+            permit.success();
+            return Outcome::Rejected(Reason::WrongReceiver);
         }
         StatusCode::TOO_MANY_REQUESTS => {
-            return Outcome::Unavailable(pass.throttled(api.retry_after));
+            return Outcome::Unavailable(permit.rate_limited(api.retry_after));
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            pass.refused(SECRET_KEY);
+            permit.secret_refused(SECRET_KEY);
             Reason::Credentials
         }
         status if status.is_server_error() => {
-            pass.failed();
+            permit.failure();
             Reason::Upstream
         }
         _ => {
-            pass.unreadable();
+            permit.unreadable_answer();
             Reason::UpstreamAnswer
         }
     };

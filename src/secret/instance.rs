@@ -147,8 +147,8 @@ impl InstanceSecret {
     }
 
     /// Compares both keys with a token, in constant time.
-    pub(crate) fn is(&self, token: &[u8]) -> bool {
-        self.0.load().both().any(|key| key.is(token))
+    pub(crate) fn ct_eq(&self, token: &[u8]) -> bool {
+        self.0.load().both().any(|key| key.ct_eq(token))
     }
 }
 
@@ -244,8 +244,8 @@ mod tests {
         let secret = InstanceSecret::new(key("sk_test_a"));
         secret.replace(key("sk_test_b")).unwrap();
         secret.replace(key("sk_test_b")).unwrap();
-        assert!(secret.is(b"sk_test_a") && secret.is(b"sk_test_b"));
-        assert!(!secret.is(b"sk_test_c"));
+        assert!(secret.ct_eq(b"sk_test_a") && secret.ct_eq(b"sk_test_b"));
+        assert!(!secret.ct_eq(b"sk_test_c"));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::call::{About, CallInfo, Lane};
-use super::suspects::Suspects;
-use crate::cache::CacheKey;
+use super::call::{CallInfo, Endpoint};
+use super::outliers::Outliers;
+use crate::cache::{CacheKey, Priority};
 use crate::error::{AuthError, Reason};
 
 /// Failures in a row after which calls are refused.
@@ -59,51 +59,51 @@ struct State {
     paused_until: Duration,
     /// What a quota is used up for, and when it is asked about again. Others go on: whoever makes
     /// up API keys must not hold M2M tokens back.
-    quotas: Vec<(About, Duration)>,
-    suspects: Suspects,
+    quotas: Vec<(Endpoint, Duration)>,
+    outliers: Outliers,
 }
 
 /// Whether a call was let through as all are, or to see whether Clerk is back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leave {
-    Usual,
+pub(super) enum Admission {
+    Normal,
     Probe,
 }
 
 impl Breaker {
     /// Returns `Ok` if a call may be made now.
-    pub(super) fn check(&self, call: &CallInfo, now: Duration) -> Result<Leave, AuthError> {
+    pub(super) fn check(&self, call: &CallInfo, now: Duration) -> Result<Admission, AuthError> {
         let mut state = self.lock();
         state.check_pause(now)?;
-        state.check_quota(call.about, now)?;
+        state.check_quota(call.endpoint, now)?;
         if !state.is_open() {
-            state.suspects.check(&call.name, now)?;
-            return Ok(Leave::Usual);
+            state.outliers.check(&call.key, now)?;
+            return Ok(Admission::Normal);
         }
-        let every = match call.lane {
-            Lane::Unknown | Lane::Returning => PROBE_EVERY,
-            Lane::Known => KNOWN_PROBE_EVERY,
+        let every = match call.priority {
+            Priority::New | Priority::Returning => PROBE_EVERY,
+            Priority::Revalidation => KNOWN_PROBE_EVERY,
         };
         if now < state.probed_at.saturating_add(every) {
-            return Err(AuthError::retry_after(Reason::Upstream, every));
+            return Err(AuthError::unavailable_for(Reason::Upstream, every));
         }
-        state.suspects.check(&call.name, now)?;
+        state.outliers.check(&call.key, now)?;
         state.probed_at = now;
-        Ok(Leave::Probe)
+        Ok(Admission::Probe)
     }
 
     /// Returns `Ok` if a call that was let through may still be made, after it has waited.
     pub(super) fn check_again(
         &self,
         call: &CallInfo,
-        leave: Leave,
+        admission: Admission,
         now: Duration,
     ) -> Result<(), AuthError> {
         let state = self.lock();
         state.check_pause(now)?;
-        state.check_quota(call.about, now)?;
-        if state.is_open() && leave == Leave::Usual {
-            return Err(AuthError::retry_after(Reason::Upstream, PROBE_EVERY));
+        state.check_quota(call.endpoint, now)?;
+        if state.is_open() && admission == Admission::Normal {
+            return Err(AuthError::unavailable_for(Reason::Upstream, PROBE_EVERY));
         }
         Ok(())
     }
@@ -113,22 +113,22 @@ impl Breaker {
     }
 
     /// Clerk answered as it should.
-    pub(super) fn worked(&self, name: &CacheKey) {
+    pub(super) fn worked(&self, key: &CacheKey) {
         let mut state = self.lock();
-        state.suspects.worked(name);
+        state.outliers.worked(key);
         if state.forget_failures() {
             tracing::info!("Clerk answers again");
         }
     }
 
     /// Clerk did not answer, or answered with an error of its own.
-    pub(super) fn failed(&self, name: CacheKey, now: Duration) {
+    pub(super) fn failed(&self, key: CacheKey, now: Duration) {
         let mut state = self.lock();
-        state.suspects.failed(name, Reason::Upstream, now);
+        state.outliers.failed(key, Reason::Upstream, now);
         let was_open = state.is_open();
         state.failures = state.failures.saturating_add(1);
-        if state.distinct.len() < DISTINCT && !state.distinct.contains(&name) {
-            state.distinct.push(name);
+        if state.distinct.len() < DISTINCT && !state.distinct.contains(&key) {
+            state.distinct.push(key);
         }
         if state.is_open() && !was_open {
             state.probed_at = now;
@@ -141,15 +141,15 @@ impl Breaker {
 
     /// Clerk answered this name in a way that says nothing about what it answers others: neither
     /// good nor a failure, so that it neither opens nor closes.
-    pub(super) fn odd(&self, name: CacheKey, reason: Reason, now: Duration) {
-        self.lock().suspects.failed(name, reason, now);
+    pub(super) fn unexpected(&self, key: CacheKey, reason: Reason, now: Duration) {
+        self.lock().outliers.failed(key, reason, now);
     }
 
     /// Clerk works, and refuses us: this ends an outage, and the name is asked about less often.
-    pub(super) fn refused(&self, name: CacheKey, reason: Reason, now: Duration) {
+    pub(super) fn refused(&self, key: CacheKey, reason: Reason, now: Duration) {
         let mut state = self.lock();
         state.forget_failures();
-        state.suspects.failed(name, reason, now);
+        state.outliers.failed(key, reason, now);
     }
 
     /// Keeps to a `Retry-After`; returns the pause that is kept.
@@ -170,8 +170,12 @@ impl Breaker {
         let pause = delay.unwrap_or(QUOTA_PAUSE).min(LONGEST_PAUSE);
         let mut state = self.lock();
         state.forget_failures();
-        state.quotas.retain(|(about, _)| *about != call.about);
-        state.quotas.push((call.about, now.saturating_add(pause)));
+        state
+            .quotas
+            .retain(|(endpoint, _)| *endpoint != call.endpoint);
+        state
+            .quotas
+            .push((call.endpoint, now.saturating_add(pause)));
         pause
     }
 
@@ -201,13 +205,13 @@ impl State {
         if left.is_zero() {
             return Ok(());
         }
-        Err(AuthError::retry_after(Reason::RateLimited, left))
+        Err(AuthError::unavailable_for(Reason::RateLimited, left))
     }
 
-    fn check_quota(&self, about: About, now: Duration) -> Result<(), AuthError> {
-        let held = self.quotas.iter().find(|(held, _)| *held == about);
+    fn check_quota(&self, endpoint: Endpoint, now: Duration) -> Result<(), AuthError> {
+        let held = self.quotas.iter().find(|(held, _)| *held == endpoint);
         match held.map(|(_, until)| until.saturating_sub(now)) {
-            Some(left) if !left.is_zero() => Err(AuthError::retry_after(Reason::Quota, left)),
+            Some(left) if !left.is_zero() => Err(AuthError::unavailable_for(Reason::Quota, left)),
             _ => Ok(()),
         }
     }

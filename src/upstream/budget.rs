@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::LONGEST_WAIT;
-use super::call::Lane;
-use super::pace::Pace;
+use super::aimd::Aimd;
+use crate::cache::Priority;
 
 /// The rates of the budget, in calls per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ struct Buckets {
     returning: Bucket,
     /// Of known tokens.
     reserved: Bucket,
-    pace: Pace,
+    aimd: Aimd,
     filled_at: Duration,
 }
 
@@ -71,7 +71,7 @@ impl Budget {
             shared: Bucket::full(unknown - returning, config.burst.into()),
             returning: Bucket::full(returning, returning),
             reserved: Bucket::full(reserved, reserved),
-            pace: Pace::full(now),
+            aimd: Aimd::full(now),
             filled_at: now,
         }))
     }
@@ -80,25 +80,25 @@ impl Budget {
     ///
     /// A wait is a debt that the next callers see, so that those who wait are served in turn and
     /// nobody has to try again. The error is how long it would have been.
-    pub(super) fn take(&self, lane: Lane, now: Duration) -> Result<Duration, Duration> {
-        self.take_within(lane, now, LONGEST_WAIT)
+    pub(super) fn take(&self, priority: Priority, now: Duration) -> Result<Duration, Duration> {
+        self.take_within(priority, now, LONGEST_WAIT)
     }
 
     /// Takes leave for one call that may be made at once.
-    pub(super) fn take_at_once(&self, lane: Lane, now: Duration) -> bool {
-        self.take_within(lane, now, Duration::ZERO).is_ok()
+    pub(super) fn take_at_once(&self, priority: Priority, now: Duration) -> bool {
+        self.take_within(priority, now, Duration::ZERO).is_ok()
     }
 
     fn take_within(
         &self,
-        lane: Lane,
+        priority: Priority,
         now: Duration,
         longest: Duration,
     ) -> Result<Duration, Duration> {
         let mut buckets = self.lock(now);
-        let pace = buckets.pace;
-        let (bucket, debt) = buckets.soonest(lane);
-        let wait = pace.wait(now, debt);
+        let aimd = buckets.aimd;
+        let (bucket, debt) = buckets.soonest(priority);
+        let wait = aimd.wait(now, debt);
         if wait > longest {
             return Err(wait);
         }
@@ -112,7 +112,7 @@ impl Budget {
     /// What was saved up is void: it was earned at a rate that Clerk does not have.
     pub(super) fn throttled(&self, asked: Duration, now: Duration, until: Duration) {
         let mut buckets = self.lock(now);
-        if buckets.pace.halve(asked, now, until) {
+        if buckets.aimd.halve(asked, now, until) {
             let Buckets {
                 shared,
                 returning,
@@ -143,8 +143,8 @@ impl Budget {
 
 impl Buckets {
     fn fill(&mut self, now: Duration) {
-        let worth = self.pace.worth(self.filled_at, now);
-        let share = self.pace.share(now);
+        let worth = self.aimd.worth(self.filled_at, now);
+        let share = self.aimd.share(now);
         let left_over = self
             .returning
             .fill(worth * self.returning.per_second, share);
@@ -159,17 +159,17 @@ impl Buckets {
     ///
     /// Known tokens use what is reserved for them first, then whatever unknown ones leave; and so
     /// do those that come back with theirs.
-    fn soonest(&mut self, lane: Lane) -> (&mut Bucket, f64) {
-        let flows_over = if self.returning.is_full(self.pace.share(self.filled_at)) {
+    fn soonest(&mut self, priority: Priority) -> (&mut Bucket, f64) {
+        let flows_over = if self.returning.is_full(self.aimd.share(self.filled_at)) {
             self.returning.per_second
         } else {
             0.0
         };
         let shared = self.shared.debt(self.shared.per_second + flows_over);
-        let own = match lane {
-            Lane::Unknown => return (&mut self.shared, shared),
-            Lane::Returning => &mut self.returning,
-            Lane::Known => &mut self.reserved,
+        let own = match priority {
+            Priority::New => return (&mut self.shared, shared),
+            Priority::Returning => &mut self.returning,
+            Priority::Revalidation => &mut self.reserved,
         };
         let debt = own.debt(own.per_second);
         if debt <= shared {

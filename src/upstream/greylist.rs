@@ -41,29 +41,29 @@ pub(super) struct Greylist(OnceLock<Box<[AtomicU64]>>);
 
 impl Greylist {
     /// Returns `true` if this name was refused a while ago and has come back.
-    pub(super) fn has_come_back(&self, name: &CacheKey, now: Duration) -> bool {
-        let Some(entry) = self.0.get().and_then(|entries| place(entries, name)) else {
+    pub(super) fn has_come_back(&self, key: &CacheKey, now: Duration) -> bool {
+        let Some(entry) = self.0.get().and_then(|entries| slot(entries, key)) else {
             return false;
         };
-        away(entry.load(Ordering::Relaxed), name, now)
+        away(entry.load(Ordering::Relaxed), key, now)
             .is_some_and(|away| (AWAY_AT_LEAST..=AWAY_AT_MOST).contains(&away))
     }
 
     /// Notes that this name was refused; one that is noted keeps its time.
-    pub(super) fn refused(&self, name: &CacheKey, now: Duration) {
+    pub(super) fn refused(&self, key: &CacheKey, now: Duration) {
         let entries = self.0.get_or_init(new_table);
-        let Some(entry) = place(entries, name) else {
+        let Some(entry) = slot(entries, key) else {
             return;
         };
-        let away = away(entry.load(Ordering::Relaxed), name, now);
+        let away = away(entry.load(Ordering::Relaxed), key, now);
         if away.is_none_or(|away| away > AWAY_AT_MOST) {
-            entry.store(fingerprint(name) | ticks(now), Ordering::Relaxed);
+            entry.store(fingerprint(key) | ticks(now), Ordering::Relaxed);
         }
     }
 
     /// Forgets a name that was let in: the next time it starts anew.
-    pub(super) fn let_in(&self, name: &CacheKey) {
-        if let Some(entry) = self.0.get().and_then(|entries| place(entries, name)) {
+    pub(super) fn let_in(&self, key: &CacheKey) {
+        if let Some(entry) = self.0.get().and_then(|entries| slot(entries, key)) {
             entry.store(0, Ordering::Relaxed);
         }
     }
@@ -74,14 +74,14 @@ fn new_table() -> Box<[AtomicU64]> {
     (0..ENTRIES).map(|_| AtomicU64::new(0)).collect()
 }
 
-fn place<'a>(entries: &'a [AtomicU64], name: &CacheKey) -> Option<&'a AtomicU64> {
-    let (low, _) = name.halves();
+fn slot<'a>(entries: &'a [AtomicU64], key: &CacheKey) -> Option<&'a AtomicU64> {
+    let (low, _) = key.halves();
     entries.get(low as usize % ENTRIES)
 }
 
 /// The bits of a name that an entry holds beside its time.
-fn fingerprint(name: &CacheKey) -> u64 {
-    let (_, high) = name.halves();
+fn fingerprint(key: &CacheKey) -> u64 {
+    let (_, high) = key.halves();
     high & !TIME
 }
 
@@ -91,8 +91,8 @@ fn ticks(now: Duration) -> u64 {
 }
 
 /// Returns how many ticks ago an entry was made, if it is this name's.
-fn away(entry: u64, name: &CacheKey, now: Duration) -> Option<u64> {
-    let is_its_own = entry != 0 && entry & !TIME == fingerprint(name);
+fn away(entry: u64, key: &CacheKey, now: Duration) -> Option<u64> {
+    let is_its_own = entry != 0 && entry & !TIME == fingerprint(key);
     is_its_own.then(|| ticks(now).wrapping_sub(entry) & TIME)
 }
 
@@ -105,14 +105,14 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    fn name(hasher: &KeyHasher, n: u64) -> CacheKey {
+    fn key(hasher: &KeyHasher, n: u64) -> CacheKey {
         hasher.key(Domain::ApiKey, &n.to_le_bytes())
     }
 
     #[test]
     fn rule_12_a_name_that_was_refused_has_come_back_after_a_second() {
         let (list, hasher) = (Greylist::default(), KeyHasher::new().unwrap());
-        let (one, other) = (name(&hasher, 1), name(&hasher, 2));
+        let (one, other) = (key(&hasher, 1), key(&hasher, 2));
         assert!(!list.has_come_back(&one, at(0)));
         list.refused(&one, at(10_500));
         assert!(!list.has_come_back(&one, at(11_200)));
@@ -131,14 +131,14 @@ mod tests {
     #[test]
     fn rule_12_the_table_is_not_made_before_it_is_needed_and_does_not_grow() {
         let (list, hasher) = (Greylist::default(), KeyHasher::new().unwrap());
-        list.let_in(&name(&hasher, 0));
+        list.let_in(&key(&hasher, 0));
         assert!(list.0.get().is_none());
         for n in 0..1_000_000 {
-            list.refused(&name(&hasher, n), at(0));
+            list.refused(&key(&hasher, n), at(0));
         }
         let entries = list.0.get().unwrap();
         assert_eq!(size_of_val(&**entries), 2 * 1024 * 1024);
-        let kept = (0..1_000_000).filter(|n| list.has_come_back(&name(&hasher, *n), at(1_000)));
+        let kept = (0..1_000_000).filter(|n| list.has_come_back(&key(&hasher, *n), at(1_000)));
         assert!((250_000..=ENTRIES).contains(&kept.count()));
     }
 }

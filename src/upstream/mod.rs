@@ -13,18 +13,18 @@
 //! 6. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
 //!    back by a twentieth in each second.
 
+mod aimd;
 mod breaker;
 mod budget;
 mod call;
+mod concurrency;
 mod greylist;
 #[cfg(test)]
 mod newcomers_tests;
-mod pace;
-mod places;
+mod outliers;
 #[cfg(test)]
 mod replicas_tests;
-mod report;
-mod suspects;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,49 +32,50 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 pub use self::breaker::BreakerState;
-use self::breaker::{Breaker, Leave};
+use self::breaker::{Admission, Breaker};
 use self::budget::Budget;
 pub(crate) use self::budget::BudgetConfig;
-pub(crate) use self::call::{About, CallInfo, Lane};
+pub(crate) use self::call::{CallInfo, Endpoint};
+use self::concurrency::{ConcurrencyLimit, Slot};
 use self::greylist::Greylist;
-use self::places::{Place, Places};
-use self::report::Reports;
+use self::status::UpstreamStatus;
+use crate::cache::Priority;
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
-use crate::trouble::{Failure, Trouble};
+use crate::problem::{Failure, UpstreamProblem};
 
 /// The longest wait for the budget.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The gate in front of Clerk; all calls that verify something pass through it.
 #[derive(Debug)]
-pub(crate) struct Upstream {
+pub(crate) struct UpstreamGuard {
     budget: Budget,
     breaker: Breaker,
-    places: Places,
+    concurrency: ConcurrencyLimit,
     greylist: Greylist,
-    reports: Reports,
+    status: UpstreamStatus,
     clock: Arc<dyn Clock>,
 }
 
 /// Leave to make one call. Dropped without a report, it says nothing about Clerk's health.
 #[derive(Debug)]
-pub(crate) struct Pass<'a> {
-    upstream: &'a Upstream,
+pub(crate) struct Permit<'a> {
+    upstream: &'a UpstreamGuard,
     call: CallInfo,
     /// When it was given, on the monotonic clock.
     since: Duration,
-    _place: Place,
+    _slot: Slot,
 }
 
-impl Upstream {
+impl UpstreamGuard {
     pub(crate) fn new(budget: BudgetConfig, in_flight: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
             budget: Budget::new(budget, clock.monotonic()),
             breaker: Breaker::default(),
-            places: Places::new(in_flight),
+            concurrency: ConcurrencyLimit::new(in_flight),
             greylist: Greylist::default(),
-            reports: Reports::default(),
+            status: UpstreamStatus::default(),
             clock,
         }
     }
@@ -83,62 +84,65 @@ impl Upstream {
     ///
     /// The breaker is asked first: a call that it refuses costs no budget. It is asked again after
     /// the waits, since calls that were under way meanwhile may have ended in a pause.
-    pub(crate) async fn enter(
+    pub(crate) async fn acquire(
         &self,
         call: CallInfo,
         deadline: Instant,
-    ) -> Result<Pass<'_>, AuthError> {
-        let (leave, wait) = self.admit(&call, self.clock.monotonic())?;
+    ) -> Result<Permit<'_>, AuthError> {
+        let (admission, wait) = self.admit(&call, self.clock.monotonic())?;
         if !wait.is_zero() {
             sleep(wait).await;
         }
         let patience = deadline.saturating_duration_since(Instant::now());
-        let place = self.places.take(call.lane, patience.mul_f64(0.5)).await;
-        let place = place.ok_or_else(|| self.refuse(call.lane, Duration::ZERO))?;
+        let slot = self
+            .concurrency
+            .take(call.priority, patience.mul_f64(0.5))
+            .await;
+        let slot = slot.ok_or_else(|| self.refuse(call.priority, Duration::ZERO))?;
         let now = self.clock.monotonic();
-        self.breaker.check_again(&call, leave, now)?;
-        Ok(Pass {
+        self.breaker.check_again(&call, admission, now)?;
+        Ok(Permit {
             upstream: self,
             call,
             since: now,
-            _place: place,
+            _slot: slot,
         })
     }
 
     /// Returns how long the call has to wait for the budget, if it may be made at all.
-    fn admit(&self, call: &CallInfo, now: Duration) -> Result<(Leave, Duration), AuthError> {
-        let leave = self.breaker.check(call, now)?;
-        let lane = self.lane_of(call, now);
-        let taken = self.budget.take(lane, now);
-        match (lane, &taken) {
-            (Lane::Returning, Ok(_)) => self.greylist.let_in(&call.name),
-            (Lane::Unknown, Err(_)) => self.greylist.refused(&call.name, now),
+    fn admit(&self, call: &CallInfo, now: Duration) -> Result<(Admission, Duration), AuthError> {
+        let admission = self.breaker.check(call, now)?;
+        let priority = self.lane_of(call, now);
+        let taken = self.budget.take(priority, now);
+        match (priority, &taken) {
+            (Priority::Returning, Ok(_)) => self.greylist.let_in(&call.key),
+            (Priority::New, Err(_)) => self.greylist.refused(&call.key, now),
             _ => {}
         }
         taken
-            .map(|wait| (leave, wait))
-            .map_err(|wait| self.refuse(lane, wait))
+            .map(|wait| (admission, wait))
+            .map_err(|wait| self.refuse(priority, wait))
     }
 
-    fn lane_of(&self, call: &CallInfo, now: Duration) -> Lane {
-        let is_unknown = call.lane == Lane::Unknown;
-        if is_unknown && self.greylist.has_come_back(&call.name, now) {
-            return Lane::Returning;
+    fn lane_of(&self, call: &CallInfo, now: Duration) -> Priority {
+        let is_unknown = call.priority == Priority::New;
+        if is_unknown && self.greylist.has_come_back(&call.key, now) {
+            return Priority::Returning;
         }
-        call.lane
+        call.priority
     }
 
     /// Takes leave for one more try of a call that has been let in, if that needs no wait.
-    pub(crate) fn may_retry(&self, lane: Lane) -> bool {
+    pub(crate) fn may_retry(&self, priority: Priority) -> bool {
         let now = self.clock.monotonic();
-        !self.breaker.is_paused(now) && self.budget.take_at_once(lane, now)
+        !self.breaker.is_paused(now) && self.budget.take_at_once(priority, now)
     }
 
-    fn refuse(&self, lane: Lane, wait: Duration) -> AuthError {
-        if lane == Lane::Known {
-            self.reports.saturated(self.clock.monotonic());
+    fn refuse(&self, priority: Priority, wait: Duration) -> AuthError {
+        if priority == Priority::Revalidation {
+            self.status.saturated(self.clock.monotonic());
         }
-        AuthError::retry_after(Reason::Overload, wait)
+        AuthError::unavailable_for(Reason::Overload, wait)
     }
 
     pub(crate) fn breaker(&self) -> BreakerState {
@@ -151,64 +155,67 @@ impl Upstream {
     }
 
     pub(crate) fn free_slots(&self) -> usize {
-        self.places.free()
+        self.concurrency.free()
     }
 
-    pub(crate) fn reports(&self) -> &Reports {
-        &self.reports
+    pub(crate) fn status(&self) -> &UpstreamStatus {
+        &self.status
     }
 
     /// Notes that calls cannot be made at all, before one was tried.
     pub(crate) fn note(&self, failure: Failure) {
-        self.reports.note(failure, self.clock.unix_time());
+        self.status.note(failure, self.clock.unix_time());
     }
 }
 
-impl Pass<'_> {
+impl Permit<'_> {
     /// Clerk answered as it should, whatever it said about the token.
-    pub(crate) fn worked(self) {
-        self.upstream.breaker.worked(&self.call.name);
-        self.upstream.reports.worked();
+    pub(crate) fn success(self) {
+        self.upstream.breaker.worked(&self.call.key);
+        self.upstream.status.worked();
     }
 
     /// Clerk did not answer, or answered with an error of its own.
-    pub(crate) fn failed(self) {
-        self.upstream.breaker.failed(self.call.name, self.now());
-        self.upstream.note((Trouble::Failing, None));
+    pub(crate) fn failure(self) {
+        self.upstream.breaker.failed(self.call.key, self.now());
+        self.upstream.note((UpstreamProblem::Failing, None));
     }
 
     /// Clerk asks for fewer calls.
-    pub(crate) fn throttled(self, delay: Option<Duration>) -> AuthError {
+    pub(crate) fn rate_limited(self, delay: Option<Duration>) -> AuthError {
         let now = self.now();
         let pause = self.upstream.breaker.pause(now, delay);
         let until = now.saturating_add(pause);
         self.upstream.budget.throttled(self.since, now, until);
-        self.upstream.note((Trouble::RateLimited, None));
-        AuthError::retry_after(Reason::RateLimited, pause)
+        self.upstream.note((UpstreamProblem::RateLimited, None));
+        AuthError::unavailable_for(Reason::RateLimited, pause)
     }
 
     /// A quota is used up, or the plan does not hold what was asked for.
-    pub(crate) fn over_quota(self, delay: Option<Duration>) -> AuthError {
+    pub(crate) fn quota_exceeded(self, delay: Option<Duration>) -> AuthError {
         let breaker = &self.upstream.breaker;
         let pause = breaker.over_quota(&self.call, self.now(), delay);
-        self.upstream.note((Trouble::Quota, None));
-        AuthError::retry_after(Reason::Quota, pause)
+        self.upstream.note((UpstreamProblem::Quota, None));
+        AuthError::unavailable_for(Reason::Quota, pause)
     }
 
     /// An answer came that cannot be read. It says nothing about whether the next one can: a
     /// sender who finds a token with a strange answer must not be able to hold calls back.
-    pub(crate) fn unreadable(self) {
-        let (name, now) = (self.call.name, self.now());
-        self.upstream.breaker.odd(name, Reason::UpstreamAnswer, now);
-        self.upstream.note((Trouble::Unreadable, None));
+    pub(crate) fn unreadable_answer(self) {
+        let (key, now) = (self.call.key, self.now());
+        self.upstream
+            .breaker
+            .unexpected(key, Reason::UpstreamAnswer, now);
+        self.upstream.note((UpstreamProblem::Unreadable, None));
     }
 
     /// Clerk refuses the secret of this service that this setting holds.
-    pub(crate) fn refused(self, setting: &'static str) {
-        let (name, now) = (self.call.name, self.now());
+    pub(crate) fn secret_refused(self, setting: &'static str) {
+        let (key, now) = (self.call.key, self.now());
         let breaker = &self.upstream.breaker;
-        breaker.refused(name, Reason::Credentials, now);
-        self.upstream.note((Trouble::Credentials, Some(setting)));
+        breaker.refused(key, Reason::Credentials, now);
+        self.upstream
+            .note((UpstreamProblem::Credentials, Some(setting)));
     }
 
     fn now(&self) -> Duration {

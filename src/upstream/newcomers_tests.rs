@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{About, BudgetConfig, CallInfo, Lane, Upstream};
-use crate::cache::{CacheKey, Domain, KeyHasher};
+use super::{BudgetConfig, CallInfo, Endpoint, UpstreamGuard};
+use crate::cache::{CacheKey, Domain, KeyHasher, Priority};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::AuthError;
 use crate::token::TokenType;
@@ -12,7 +12,7 @@ use crate::token::TokenType;
 const FLOOD: u64 = 100;
 
 struct Storm {
-    upstream: Upstream,
+    upstream: UpstreamGuard,
     hasher: KeyHasher,
     began: Duration,
     /// Names that were made up so far.
@@ -23,23 +23,23 @@ impl Storm {
     fn new() -> Self {
         let config = BudgetConfig::new(BudgetConfig::PRODUCTION, None, None);
         Self {
-            upstream: Upstream::new(config, 256, std::sync::Arc::new(SystemClock)),
+            upstream: UpstreamGuard::new(config, 256, std::sync::Arc::new(SystemClock)),
             hasher: KeyHasher::new().unwrap(),
             began: SystemClock.monotonic(),
             made_up: 0,
         }
     }
 
-    fn name(&self, text: &str) -> CacheKey {
+    fn key(&self, text: &str) -> CacheKey {
         self.hasher.key(Domain::ApiKey, text.as_bytes())
     }
 
     /// Asks for leave, for a token that nothing is known of.
-    fn ask(&self, name: CacheKey, millis: u64) -> Result<(), AuthError> {
+    fn ask(&self, key: CacheKey, millis: u64) -> Result<(), AuthError> {
         let call = CallInfo {
-            lane: Lane::Unknown,
-            about: About::Token(TokenType::ApiKey),
-            name,
+            priority: Priority::New,
+            endpoint: Endpoint::Token(TokenType::ApiKey),
+            key,
         };
         let now = self.began + Duration::from_millis(millis);
         self.upstream.admit(&call, now).map(drop)
@@ -47,16 +47,16 @@ impl Storm {
 
     /// Lets so many made-up tokens ask, each for the first time; returns how many got leave.
     fn flood(&mut self, tokens: u64, millis: u64) -> u64 {
-        let names = self.made_up..self.made_up + tokens;
-        self.made_up = names.end;
-        let asked = names.map(|n| self.ask(self.name(&n.to_string()), millis));
-        asked.map(|leave| u64::from(leave.is_ok())).sum()
+        let keys = self.made_up..self.made_up + tokens;
+        self.made_up = keys.end;
+        let asked = keys.map(|n| self.ask(self.key(&n.to_string()), millis));
+        asked.map(|admission| u64::from(admission.is_ok())).sum()
     }
 }
 
 /// A token that is good and new, and comes back when it was told to.
 struct Newcomer {
-    name: CacheKey,
+    key: CacheKey,
     came: u64,
     next: u64,
     let_in: Option<u64>,
@@ -67,11 +67,11 @@ impl Newcomer {
         if self.let_in.is_some() || millis < self.next {
             return;
         }
-        match storm.ask(self.name, millis) {
+        match storm.ask(self.key, millis) {
             Ok(()) => self.let_in = Some(millis - self.came),
             // The header field holds whole seconds, rounded up.
             Err(error) => {
-                let delay = error.retry_delay().unwrap();
+                let delay = error.retry_after().unwrap();
                 self.next = millis + 1_000 * delay.as_secs_f64().ceil().max(1.0) as u64;
             }
         }
@@ -84,7 +84,7 @@ fn rule_12_a_new_good_token_gets_in_beside_a_flood() {
     // What was saved up is gone before the first of them comes.
     storm.flood(1_000, 0);
     let newcomer = |n: u64| Newcomer {
-        name: storm.name(&format!("good {n}")),
+        key: storm.key(&format!("good {n}")),
         came: 1_000 + n * 137,
         next: 1_000 + n * 137,
         let_in: None,
@@ -123,17 +123,17 @@ fn rule_12_first_tries_use_the_whole_part_of_unknown_tokens_while_nobody_comes_b
 fn rule_12_those_who_come_back_use_a_quarter_of_the_part_of_unknown_tokens() {
     let mut storm = Storm::new();
     storm.flood(1_000, 0);
-    let names: Vec<_> = (0..10_000)
-        .map(|n| storm.name(&format!("again {n}")))
+    let keys: Vec<_> = (0..10_000)
+        .map(|n| storm.key(&format!("again {n}")))
         .collect();
-    for name in &names {
-        assert!(storm.ask(*name, 0).is_err());
+    for key in &keys {
+        assert!(storm.ask(*key, 0).is_err());
     }
     let mut let_in = 0;
     for millis in 1_000..11_000 {
         storm.flood(10, millis);
-        let name = names[millis as usize - 1_000];
-        let_in += u64::from(storm.ask(name, millis).is_ok());
+        let key = keys[millis as usize - 1_000];
+        let_in += u64::from(storm.ask(key, millis).is_ok());
     }
     assert!((150..=170).contains(&let_in), "15 in a second: {let_in}");
     for millis in 11_000..12_000 {

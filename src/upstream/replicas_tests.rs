@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::breaker::Breaker;
 use super::budget::{Budget, BudgetConfig};
-use super::call::{About, CallInfo, Lane};
-use crate::cache::{Domain, KeyHasher};
+use super::call::{CallInfo, Endpoint};
+use crate::cache::{Domain, KeyHasher, Priority};
 
 const REPLICAS: u64 = 50;
 const SECOND: u64 = 1_000_000;
@@ -31,12 +31,12 @@ trait Limit {
 
 /// 1 000 calls in each window of ten seconds; then nothing until it ends, as Clerk documents it.
 #[derive(Default)]
-struct Windows {
+struct Ttl {
     began: u64,
     calls: u64,
 }
 
-impl Limit for Windows {
+impl Limit for Ttl {
     fn admit(&mut self, now: u64) -> Answer {
         if now >= self.began + 10 * SECOND {
             *self = Self {
@@ -103,9 +103,9 @@ impl Tally {
 /// Runs them; returns one tally for each ten seconds.
 fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
     let call = CallInfo {
-        lane: Lane::Unknown,
-        about: About::Machine,
-        name: KeyHasher::new().unwrap().key(Domain::Machine, b"a"),
+        priority: Priority::New,
+        endpoint: Endpoint::Machine,
+        key: KeyHasher::new().unwrap().key(Domain::Machine, b"a"),
     };
     let config = BudgetConfig::new(BudgetConfig::PRODUCTION, None, None);
     let replicas: Vec<_> = (0..REPLICAS)
@@ -127,7 +127,7 @@ fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
             Event::Wish => {
                 events.push(Reverse((now + WISH, number, Event::Wish)));
                 if replica.breaker.check(&call, at(now)).is_ok()
-                    && let Ok(wait) = replica.budget.take(Lane::Unknown, at(now))
+                    && let Ok(wait) = replica.budget.take(Priority::New, at(now))
                 {
                     let leaves = now + wait.as_micros() as u64;
                     events.push(Reverse((leaves, number, Event::Call)));
@@ -148,18 +148,18 @@ fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
                 let pause = replica.breaker.pause(at(now), Some(at(seconds * SECOND)));
                 replica.budget.throttled(at(left), at(now), at(now) + pause);
             }
-            Event::Answer { pause: None, .. } => replica.breaker.worked(&call.name),
+            Event::Answer { pause: None, .. } => replica.breaker.worked(&call.key),
         }
     }
     tallies
 }
 
 /// Sums up what came after the replicas have settled, and shows all.
-fn settled(name: &str, tallies: &[Tally], settling: usize) -> Tally {
+fn settled(key: &str, tallies: &[Tally], settling: usize) -> Tally {
     for (n, tally) in tallies.iter().enumerate() {
         let share = 100.0 * tally.share_refused();
         println!(
-            "{name}, {:3} s: {:5} calls answered, {:5} refused ({share:.1} %)",
+            "{key}, {:3} s: {:5} calls answered, {:5} refused ({share:.1} %)",
             n * 10,
             tally.good,
             tally.refused
@@ -172,13 +172,13 @@ fn settled(name: &str, tallies: &[Tally], settling: usize) -> Tally {
     }
     let rate = sum.good as f64 / (10 * (tallies.len() - settling)) as f64;
     let share = 100.0 * sum.share_refused();
-    println!("{name}: settled at {rate:.1} answered calls in a second, {share:.1} % refused");
+    println!("{key}: settled at {rate:.1} answered calls in a second, {share:.1} % refused");
     sum
 }
 
 #[test]
 fn rule_12_fifty_replicas_without_a_common_store_converge_on_clerks_limit() {
-    let sum = settled("1 000 in 10 s", &run(Windows::default(), 240), 6);
+    let sum = settled("1 000 in 10 s", &run(Ttl::default(), 240), 6);
     assert!(sum.good >= 18 * 850, "{}", sum.good);
     assert!(sum.share_refused() <= 0.12, "{}", sum.share_refused());
 }

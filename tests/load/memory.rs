@@ -79,9 +79,9 @@ async fn rule_10_distinct_bad_tokens_neither_grow_memory_nor_push_good_ones_out(
         "every good token was remembered"
     );
     assert!(
-        service.health().remembered_bad <= 1_100,
+        service.health().cached_rejected <= 1_100,
         "{}",
-        service.health().remembered_bad
+        service.health().cached_rejected
     );
     assert!(grown < warm / 10, "{grown} KiB on {warm} KiB");
 }
@@ -130,7 +130,7 @@ async fn claims_stay_within_the_budget(name: &str, claims: &str) {
             "{name}: {most} KiB after {batch} batches"
         );
     }
-    let held = service.health().remembered_good;
+    let held = service.health().cached_valid;
     println!("{verdicts} verdicts with {len} bytes of {name}: {held} held, {most} KiB at most");
     assert!(held >= 300, "{held}");
 }
@@ -166,7 +166,7 @@ async fn rule_10_jwts_with_many_claims_stay_within_the_budget() {
     }
     let (grown, held) = (
         resident().saturating_sub(before),
-        service.health().remembered_good,
+        service.health().cached_valid,
     );
     println!(
         "{count} JWTs of {} bytes: {held} held, {grown} KiB",

@@ -104,7 +104,7 @@ impl<'a> ApiKeys<'a> {
     ///
     /// As every call may; [`AdminError::is_not_found`] if there is no such key.
     pub async fn delete(self, id: &ApiKeyId) -> Result<(), AdminError> {
-        let eviction = self.client.evict_id(id.as_str());
+        let eviction = self.client.invalidate_id(id.as_str());
         let call = self.client.write(Method::DELETE, &[API_KEYS, id.as_str()]);
         eviction.after(call.send(self.client).await).map(Gone::into)
     }

@@ -41,7 +41,7 @@ impl RevokeApiKey {
     ///
     /// As every call may; [`AdminError::is_not_found`] if there is no such key.
     pub async fn send(self) -> Result<ApiKeyInfo, AdminError> {
-        let eviction = self.client.evict_id(self.id.as_str());
+        let eviction = self.client.invalidate_id(self.id.as_str());
         let path = [super::API_KEYS, self.id.as_str(), "revoke"];
         let call = self
             .client

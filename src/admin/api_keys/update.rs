@@ -97,7 +97,7 @@ impl UpdateApiKey {
         self.body.claims = self.claims.take().transpose()?;
         self.body.seconds_until_expiration = self.lifetime.seconds()?;
         self.body.check()?;
-        let eviction = self.client.evict_id(self.id.as_str());
+        let eviction = self.client.invalidate_id(self.id.as_str());
         let path = [super::API_KEYS, self.id.as_str()];
         let call = self.client.write(Method::PATCH, &path).json(&self.body)?;
         eviction.after(call.send(&self.client).await)

@@ -48,7 +48,7 @@ impl RevokeM2mToken {
     ///
     /// As every call may; [`AdminError::is_not_found`] if there is no such token.
     pub async fn send(self) -> Result<M2mTokenInfo, AdminError> {
-        let eviction = self.client.evict_id(self.id.as_str());
+        let eviction = self.client.invalidate_id(self.id.as_str());
         let path = [M2M_TOKENS, self.id.as_str(), "revoke"];
         let call = self
             .client

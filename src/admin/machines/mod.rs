@@ -95,7 +95,7 @@ impl<'a> Machines<'a> {
     ///
     /// As every call may; [`AdminError::is_not_found`] if there is no such machine.
     pub async fn delete(self, id: &MachineId) -> Result<(), AdminError> {
-        let eviction = self.client.evict_subject(id.as_str());
+        let eviction = self.client.invalidate_subject(id.as_str());
         let call = self.client.write(Method::DELETE, &[MACHINES, id.as_str()]);
         eviction.after(call.send(self.client).await).map(Gone::into)
     }

@@ -76,7 +76,7 @@ pub struct CreatedMachine {
 /// Who may call whom is decided by it, so nothing is taken for granted: a list that is missing is
 /// not an empty one, and an answer about another machine decides nothing about this one.
 #[derive(Deserialize)]
-struct Found {
+struct CacheState {
     object: String,
     id: MachineId,
     #[serde(rename = "scoped_machines")]
@@ -85,7 +85,8 @@ struct Found {
 
 /// Reads the answer to a look-up of this machine.
 pub(super) fn found(answer: &[u8], asked: &MachineId) -> Result<Machine, AdminError> {
-    let Found { object, id, .. } = serde_json::from_slice(answer).map_err(AdminError::decode)?;
+    let CacheState { object, id, .. } =
+        serde_json::from_slice(answer).map_err(AdminError::decode)?;
     if object != "machine" || id != *asked {
         return Err(AdminError::about_another_object());
     }

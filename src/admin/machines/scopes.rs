@@ -41,7 +41,7 @@ impl Machines<'_> {
         from: &MachineId,
         to: &MachineId,
     ) -> Result<MachineScope, AdminError> {
-        let eviction = self.client.evict_subject(from.as_str());
+        let eviction = self.client.invalidate_subject(from.as_str());
         let path = [MACHINES, from.as_str(), "scopes"];
         let body = Body { to_machine_id: to };
         let call = self.client.write(Method::POST, &path).json(&body)?;
@@ -57,7 +57,7 @@ impl Machines<'_> {
     ///
     /// As every call may; [`AdminError::is_not_found`] if there is no such scope.
     pub async fn delete_scope(self, from: &MachineId, to: &MachineId) -> Result<(), AdminError> {
-        let eviction = self.client.evict_subject(from.as_str());
+        let eviction = self.client.invalidate_subject(from.as_str());
         let path = [MACHINES, from.as_str(), "scopes", to.as_str()];
         let call = self.client.write(Method::DELETE, &path);
         eviction.after(call.send(self.client).await).map(Gone::into)

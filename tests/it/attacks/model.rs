@@ -91,7 +91,7 @@ impl Model {
 
     /// The breaker lets one call through in half a second, so the first after an outage may wait.
     fn recovering(&self) -> bool {
-        self.service.health().trouble.is_some() || self.service.health().last_error.is_some()
+        self.service.health().problem.is_some() || self.service.health().last_error.is_some()
     }
 
     /// A stale verdict is served only where Clerk could not be asked.

@@ -166,7 +166,7 @@ async fn health_counts_what_is_remembered() {
     ];
     let counted = || {
         let health = auth.health();
-        (health.remembered_good, health.remembered_bad)
+        (health.cached_valid, health.cached_rejected)
     };
     assert_eq!(counted(), (0, 0));
     for token in &good {

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use clerk_machine_auth::testing::ClerkEmulator;
-use clerk_machine_auth::{AdminClient, AdminErrorKind, Authenticator, TokenType, Trouble};
+use clerk_machine_auth::{AdminClient, AdminErrorKind, Authenticator, TokenType, UpstreamProblem};
 
 use crate::authenticator::world::{World, reason};
 use crate::support::{child, log};
@@ -60,7 +60,7 @@ async fn in_a_child_a_call_says_what_is_missing() {
     for _ in 0..3 {
         assert_eq!(reason(&service, key.token()).await, "upstream");
     }
-    assert_eq!(service.health().trouble, Some(Trouble::Failing));
+    assert_eq!(service.health().problem, Some(UpstreamProblem::Failing));
     let logged = log::logged();
     let is_report = |line: &&str| line.contains(" ERROR ") && line.contains(MISSING);
     let reports = logged.lines().filter(is_report).count();

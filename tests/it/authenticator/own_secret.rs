@@ -123,5 +123,5 @@ async fn rule_8_a_refused_secret_is_our_fault_and_mends_itself() {
         (error.status().as_u16(), error.reason()),
         (503, "credentials")
     );
-    assert!(auth.health().trouble.is_some());
+    assert!(auth.health().problem.is_some());
 }

@@ -213,7 +213,7 @@ fn an_api_url_may_end_in_v1_or_a_slash() {
 fn rule_12_the_default_of_everything_is_enough_to_build_without_a_runtime() {
     let auth = sound().build().unwrap();
     assert_eq!(auth.health().calls_left_unknown, 15);
-    assert!(!auth.health().keys_ready && auth.health().trouble.is_none());
+    assert!(!auth.health().keys_ready && auth.health().problem.is_none());
 }
 
 /// Clerk allows 1 000 calls in ten seconds to a production instance, 100 to a development one.

@@ -1,6 +1,6 @@
 //! Rules 8 and 19: an HTTP client of the application's own, and what it must not be taken in by.
 
-use clerk_machine_auth::Trouble;
+use clerk_machine_auth::UpstreamProblem;
 use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault};
 use serde_json::json;
 
@@ -38,5 +38,5 @@ async fn rule_8_an_answer_from_where_a_redirect_led_is_a_broken_upstream() {
         (error.status().as_u16(), error.reason()),
         (503, "upstream_answer")
     );
-    assert_eq!(service.health().trouble, Some(Trouble::Unreadable));
+    assert_eq!(service.health().problem, Some(UpstreamProblem::Unreadable));
 }

@@ -1,6 +1,6 @@
 //! Rule 8: Clerk refuses our own secret. That is our fault and nobody else's.
 
-use clerk_machine_auth::Trouble;
+use clerk_machine_auth::UpstreamProblem;
 use clerk_machine_auth::testing::{Endpoint, Fault, Unscoped};
 
 use crate::faults::world::{SECOND, World, status};
@@ -24,7 +24,7 @@ async fn rule_8_refused_credentials_are_one_state_that_ends_by_itself() {
             "known tokens are served"
         );
     }
-    assert_eq!(service.health().trouble, Some(Trouble::Credentials));
+    assert_eq!(service.health().problem, Some(UpstreamProblem::Credentials));
     assert_eq!(
         service.health().breaker,
         clerk_machine_auth::BreakerState::Closed
@@ -33,8 +33,8 @@ async fn rule_8_refused_credentials_are_one_state_that_ends_by_itself() {
     assert_eq!(status(&service, &world.key()).await, 200);
     let health = service.health();
     assert_eq!(
-        (health.trouble, health.last_error.unwrap().trouble),
-        (None, Trouble::Credentials)
+        (health.problem, health.last_error.unwrap().problem),
+        (None, UpstreamProblem::Credentials)
     );
 }
 
@@ -127,8 +127,8 @@ async fn rule_8_a_quota_is_a_trouble_of_its_own_and_holds_back_its_own_kind() {
         let token = || world.clerk.m2m_token(&world.caller).create();
         let error = service.verify(token().token()).await.unwrap_err();
         assert_eq!((error.status().as_u16(), error.reason()), (503, "quota"));
-        assert_eq!(error.retry_delay(), Some(SECOND * 30));
-        assert_eq!(service.health().trouble, Some(Trouble::Quota));
+        assert_eq!(error.retry_after(), Some(SECOND * 30));
+        assert_eq!(service.health().problem, Some(UpstreamProblem::Quota));
         for _ in 0..10 {
             assert_eq!(status(&service, token().token()).await, 503);
         }
@@ -168,8 +168,8 @@ async fn rule_12_a_bounded_number_of_tokens_waits_for_a_machine_secret() {
     assert!(running <= 300, "{running} tasks");
     for token in ["mt_made_up_0123456789", "ak_made_up_0123456789"] {
         let error = service.verify(token).await.unwrap_err();
-        let told = (error.status().as_u16(), error.reason(), error.retry_delay());
+        let told = (error.status().as_u16(), error.reason(), error.retry_after());
         assert_eq!(told, (503, "overload", Some(SECOND)), "{token}");
     }
-    assert_eq!(service.health().trouble, None, "Clerk has not failed");
+    assert_eq!(service.health().problem, None, "Clerk has not failed");
 }

@@ -25,7 +25,7 @@ async fn rule_8_a_pause_that_clerk_asks_for_is_kept_up_to_half_a_minute() {
         assert_eq!(status(&service, &world.key()).await, 503);
         world.clerk.clear_faults();
         let error = service.verify(&world.key()).await.unwrap_err();
-        assert_eq!(error.retry_delay(), Some(SECOND * kept), "{asked}");
+        assert_eq!(error.retry_after(), Some(SECOND * kept), "{asked}");
         assert_eq!(service.health().breaker, BreakerState::Paused);
         world.pass(SECOND * kept - Duration::from_millis(1));
         assert_eq!(status(&service, &world.key()).await, 503, "{asked}");
@@ -48,7 +48,7 @@ async fn rule_12_over_budget_is_an_honest_503_and_known_tokens_have_their_own() 
     let error = service.verify(&world.key()).await.unwrap_err();
     assert_eq!((error.status().as_u16(), error.reason()), (503, "overload"));
     assert_eq!(
-        error.retry_delay(),
+        error.retry_after(),
         Some(SECOND / 5),
         "one in a fifth of a second"
     );
@@ -61,7 +61,7 @@ async fn rule_12_over_budget_is_an_honest_503_and_known_tokens_have_their_own() 
         assert_eq!(status(&service, key).await, 200);
     }
     assert_eq!(world.asked() - before, 5, "all were asked about again");
-    assert_eq!(service.health().saturations, 0);
+    assert_eq!(service.health().throttled_refreshes, 0);
 }
 
 /// The worst ten seconds: a burst after a quiet time, then as much as anybody likes to send.
@@ -124,7 +124,7 @@ async fn rule_12_a_saturated_lane_of_known_tokens_is_reported() {
             "served past its fresh time"
         );
     }
-    assert!(service.health().saturations > 0);
+    assert!(service.health().throttled_refreshes > 0);
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn rule_8_no_delay_that_clerk_asks_for_is_passed_on_beyond_an_hour() {
         let world = World::new().await;
         world.always(Fault::status(503).header("retry-after", asked));
         let error = world.service().verify(&world.key()).await.unwrap_err();
-        assert_eq!(error.retry_delay(), Some(HOUR), "{asked}");
+        assert_eq!(error.retry_after(), Some(HOUR), "{asked}");
         let broken = Fault::status(422).header("retry-after", asked);
         world.clerk.fault(Endpoint::Any, broken).always();
         let admin = world.service().admin().unwrap().clone();

@@ -2,7 +2,8 @@
 
 use clerk_machine_auth::testing::{Endpoint, Fault};
 use clerk_machine_auth::{
-    AdminClient, Authenticator, MachineId, MachineSecret, MachineSecretKey, TokenType, Trouble,
+    AdminClient, Authenticator, MachineId, MachineSecret, MachineSecretKey, TokenType,
+    UpstreamProblem,
 };
 use serde_json::json;
 
@@ -17,11 +18,17 @@ fn machine_key(text: &str) -> MachineSecretKey {
 }
 
 /// What is wrong now, what was wrong last, and the setting that is to blame.
-fn said(service: &Authenticator) -> (Option<Trouble>, Option<Trouble>, Option<&'static str>) {
+fn said(
+    service: &Authenticator,
+) -> (
+    Option<UpstreamProblem>,
+    Option<UpstreamProblem>,
+    Option<&'static str>,
+) {
     let health = service.health();
     let last = health.last_error;
     let setting = last.and_then(|error| error.setting);
-    (health.trouble, last.map(|error| error.trouble), setting)
+    (health.problem, last.map(|error| error.problem), setting)
 }
 
 impl World {
@@ -53,15 +60,27 @@ impl World {
 #[tokio::test]
 async fn failed_fetches_of_keys_are_the_trouble_and_the_last_error() {
     let table = [
-        (Fault::status(401), Trouble::Credentials, Some(SECRET_KEY)),
-        (Fault::status(403), Trouble::Credentials, Some(SECRET_KEY)),
-        (Fault::status(500), Trouble::Failing, None),
-        (Fault::drop_connection(), Trouble::Failing, None),
-        (Fault::status(429), Trouble::RateLimited, None),
-        (Fault::status(200).body("{}"), Trouble::Unreadable, None),
+        (
+            Fault::status(401),
+            UpstreamProblem::Credentials,
+            Some(SECRET_KEY),
+        ),
+        (
+            Fault::status(403),
+            UpstreamProblem::Credentials,
+            Some(SECRET_KEY),
+        ),
+        (Fault::status(500), UpstreamProblem::Failing, None),
+        (Fault::drop_connection(), UpstreamProblem::Failing, None),
+        (Fault::status(429), UpstreamProblem::RateLimited, None),
+        (
+            Fault::status(200).body("{}"),
+            UpstreamProblem::Unreadable,
+            None,
+        ),
         (
             Fault::status(404).body("<html>"),
-            Trouble::Unreadable,
+            UpstreamProblem::Unreadable,
             Some("api_url (CLERK_API_URL)"),
         ),
     ];
@@ -94,7 +113,7 @@ async fn a_public_key_set_that_is_not_there_names_the_publishable_key() {
     fault.always();
     assert!(service.warm_up().await.is_err());
     let setting = Some("publishable_key (CLERK_PUBLISHABLE_KEY)");
-    let unreadable = Some(Trouble::Unreadable);
+    let unreadable = Some(UpstreamProblem::Unreadable);
     assert_eq!(said(&service), (unreadable, unreadable, setting));
 }
 
@@ -113,7 +132,7 @@ async fn a_refused_secret_key_is_named_in_the_log_of_the_key_fetch() {
 async fn a_refused_secret_names_its_setting() {
     let world = World::new().await;
     let service = world.with_wrong_secret();
-    let refused = Some(Trouble::Credentials);
+    let refused = Some(UpstreamProblem::Credentials);
     assert_eq!(status(&service, &world.key()).await, 503);
     assert_eq!(said(&service), (refused, refused, Some(SECRET_KEY)));
     let service = world.of_machine(machine_key("ak_wrong"));
@@ -133,7 +152,7 @@ async fn failed_fetches_of_the_machine_secret_are_the_trouble_and_the_last_error
     fault.always();
     // By whomever it is loaded.
     assert!(secret.load().await.is_err());
-    let failing = Some(Trouble::Failing);
+    let failing = Some(UpstreamProblem::Failing);
     assert_eq!(said(&service), (failing, failing, None));
     world.clerk.clear_faults();
     world.pass(SECOND * 2);
@@ -143,7 +162,7 @@ async fn failed_fetches_of_the_machine_secret_are_the_trouble_and_the_last_error
     let secret = world.managed("sk_test_wrong");
     let service = world.of_machine(secret);
     assert!(service.warm_up().await.is_err());
-    let refused = Some(Trouble::Credentials);
+    let refused = Some(UpstreamProblem::Credentials);
     assert_eq!(said(&service), (refused, refused, Some(SECRET_KEY)));
 }
 
@@ -153,7 +172,7 @@ async fn warm_up_reports_a_machine_secret_that_clerk_refuses() {
     let service = world.of_machine(machine_key("ak_wrong"));
     let error = service.warm_up().await.unwrap_err();
     assert_eq!(error.reason(), "credentials");
-    let refused = Some(Trouble::Credentials);
+    let refused = Some(UpstreamProblem::Credentials);
     assert_eq!(said(&service), (refused, refused, Some(MACHINE_SECRET_KEY)));
     let service = world.of_machine(machine_key(world.me.secret_key()));
     service.warm_up().await.unwrap();
@@ -192,7 +211,7 @@ async fn a_replica_is_ready_until_it_can_verify_nothing_of_a_kind() {
     for _ in 0..10 {
         assert_eq!(status(&service, &world.key()).await, 503);
     }
-    assert!(service.health().trouble.is_some());
+    assert!(service.health().problem.is_some());
     assert!(service.health().is_ready(), "known tokens are served");
     assert_eq!(status(&service, &known).await, 200);
     // Old keys serve for an hour; an idle service that has not tried to renew them is ready too.
@@ -257,7 +276,7 @@ async fn times_of_health_are_milliseconds_since_the_epoch() {
     assert_eq!(status(&service, &world.key()).await, 503);
     let health = serde_json::to_value(service.health()).unwrap();
     let expected = json!({
-        "trouble": "credentials", "setting": SECRET_KEY, "at": 1_795_528_488_000_u64,
+        "problem": "credentials", "setting": SECRET_KEY, "at": 1_795_528_488_000_u64,
     });
     assert_eq!(health["lastError"], expected);
     assert_eq!(health["ready"], true);

@@ -47,10 +47,10 @@ async fn health_is_fit_for_a_readiness_route() {
         ("keysAgeSeconds", json!(7)),
         ("keysReady", json!(true)),
         ("breaker", json!("closed")),
-        ("trouble", json!(null)),
+        ("problem", json!(null)),
         ("lastError", json!(null)),
         ("inFlight", json!(0)),
-        ("saturations", json!(0)),
+        ("throttled_refreshes", json!(0)),
         ("callsLeftUnknown", json!(150)),
         ("callsLeftKnown", json!(170)),
     ] {
@@ -65,10 +65,10 @@ async fn health_is_fit_for_a_readiness_route() {
     }
     let health = serde_json::to_value(service.health()).unwrap();
     assert_eq!(
-        (&health["breaker"], &health["trouble"]),
+        (&health["breaker"], &health["problem"]),
         (&json!("open"), &json!("failing"))
     );
-    assert_eq!(health["lastError"]["trouble"], "failing");
+    assert_eq!(health["lastError"]["problem"], "failing");
 }
 
 #[tokio::test]

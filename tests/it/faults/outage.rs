@@ -1,7 +1,7 @@
 //! Rule 13: Clerk is away for a while.
 
 use clerk_machine_auth::testing::{Endpoint, Fault};
-use clerk_machine_auth::{BreakerState, Trouble};
+use clerk_machine_auth::{BreakerState, UpstreamProblem};
 
 use crate::faults::world::{SECOND, World, status};
 
@@ -25,7 +25,7 @@ async fn rule_13_known_tokens_are_served_for_the_stale_window_and_then_are_not()
     let error = service.verify(&known).await.unwrap_err();
     assert_eq!(error.status(), 503);
     assert!(
-        error.reason() == "upstream" || error.retry_delay().is_some(),
+        error.reason() == "upstream" || error.retry_after().is_some(),
         "{error:?}"
     );
     assert_eq!(
@@ -58,7 +58,7 @@ async fn rule_13_an_outage_does_not_cost_a_timeout_for_each_request() {
     );
     for _ in 0..100 {
         let error = service.verify(&world.key()).await.unwrap_err();
-        assert!(error.status() == 503 && error.retry_delay().is_some());
+        assert!(error.status() == 503 && error.retry_after().is_some());
     }
     assert_eq!(world.asked(), 5, "calls are held back");
     for probes in 1..=3 {
@@ -74,10 +74,10 @@ async fn rule_13_an_outage_does_not_cost_a_timeout_for_each_request() {
     assert_eq!(status(&service, &world.key()).await, 200);
     let health = service.health();
     assert_eq!(
-        (health.breaker, health.trouble),
+        (health.breaker, health.problem),
         (BreakerState::Closed, None)
     );
-    assert_eq!(health.last_error.unwrap().trouble, Trouble::Failing);
+    assert_eq!(health.last_error.unwrap().problem, UpstreamProblem::Failing);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Rules 8 and 9: what the registry's trouble becomes, and when its answers are forgotten.
 
 use clerk_machine_auth::testing::{Endpoint, Fault};
-use clerk_machine_auth::{BreakerState, Trouble};
+use clerk_machine_auth::{BreakerState, UpstreamProblem};
 use serde_json::{Value, json};
 
 use crate::faults::world::{SECOND, World, status};
@@ -61,7 +61,7 @@ async fn rule_9_an_answer_about_something_else_is_a_broken_upstream() {
         let error = service.verify(&token).await.unwrap_err();
         let seen = (error.status().as_u16(), error.reason());
         assert_eq!(seen, (503, "upstream_answer"), "{shown}");
-        assert_eq!(service.health().trouble, Some(Trouble::Unreadable));
+        assert_eq!(service.health().problem, Some(UpstreamProblem::Unreadable));
     }
 }
 
@@ -88,25 +88,45 @@ async fn rule_9_an_entry_that_names_no_machine_matches_nothing_and_hides_nobody(
 #[tokio::test]
 async fn rule_9_trouble_of_the_registry_is_told_apart_and_never_lets_anybody_in() {
     let table = [
-        (Fault::status(401), "credentials", Trouble::Credentials),
-        (Fault::status(403), "credentials", Trouble::Credentials),
-        (Fault::status(402), "quota", Trouble::Quota),
-        (Fault::status(429), "rate_limited", Trouble::RateLimited),
+        (
+            Fault::status(401),
+            "credentials",
+            UpstreamProblem::Credentials,
+        ),
+        (
+            Fault::status(403),
+            "credentials",
+            UpstreamProblem::Credentials,
+        ),
+        (Fault::status(402), "quota", UpstreamProblem::Quota),
+        (
+            Fault::status(429),
+            "rate_limited",
+            UpstreamProblem::RateLimited,
+        ),
         (
             Fault::status(404)
                 .header("content-type", "text/html")
                 .body("<html>"),
             "upstream_answer",
-            Trouble::Unreadable,
+            UpstreamProblem::Unreadable,
         ),
-        (Fault::status(500), "upstream", Trouble::Failing),
-        (Fault::hang(), "upstream", Trouble::Failing),
-        (Fault::drop_connection(), "upstream", Trouble::Failing),
-        (Fault::status(418), "upstream_answer", Trouble::Unreadable),
+        (Fault::status(500), "upstream", UpstreamProblem::Failing),
+        (Fault::hang(), "upstream", UpstreamProblem::Failing),
+        (
+            Fault::drop_connection(),
+            "upstream",
+            UpstreamProblem::Failing,
+        ),
+        (
+            Fault::status(418),
+            "upstream_answer",
+            UpstreamProblem::Unreadable,
+        ),
         (
             Fault::status(200).body("<html>"),
             "upstream_answer",
-            Trouble::Unreadable,
+            UpstreamProblem::Unreadable,
         ),
     ];
     for (fault, reason, trouble) in table {
@@ -120,9 +140,13 @@ async fn rule_9_trouble_of_the_registry_is_told_apart_and_never_lets_anybody_in(
             (503, reason),
             "{shown}"
         );
-        assert_eq!(service.health().trouble, Some(trouble), "{shown}");
+        assert_eq!(service.health().problem, Some(trouble), "{shown}");
         let is_paused = service.health().breaker == BreakerState::Paused;
-        assert_eq!(is_paused, trouble == Trouble::RateLimited, "{shown}");
+        assert_eq!(
+            is_paused,
+            trouble == UpstreamProblem::RateLimited,
+            "{shown}"
+        );
     }
 }
 

@@ -38,7 +38,7 @@ async fn key_storm(name: &str, junk: impl Fn(&World, u32) -> String) {
         per_second * 600
     );
     assert!(fetches <= 21, "{fetches}");
-    assert_eq!(service.health().remembered_good, 1, "none was pushed out");
+    assert_eq!(service.health().cached_valid, 1, "none was pushed out");
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn rule_12_a_storm_of_unknown_tokens_leaves_the_known_ones_their_calls() {
         "a second's budget and what may be owed: {busiest}"
     );
     assert!(late <= 66, "fresh time and its jitter: {late} s");
-    assert_eq!(service.health().saturations, 0);
+    assert_eq!(service.health().throttled_refreshes, 0);
 }
 
 /// All verdicts are of one second; the burst is spent, so that only the rate is left.

@@ -55,7 +55,7 @@ async fn o4_an_exhausted_quota_is_asked_again_after_a_minute() {
         world.pass(SECOND);
     }
     assert_eq!(world.asked(), 1 + 5, "one attempt in each minute");
-    assert_eq!(source.health().trouble, Some(TokenSourceErrorKind::Quota));
+    assert_eq!(source.health().problem, Some(TokenSourceErrorKind::Quota));
     world.pass(HOUR);
     let error = source.token().await.unwrap_err();
     assert_eq!(error.kind(), TokenSourceErrorKind::Quota);

@@ -91,7 +91,7 @@ async fn o3_an_outage_of_ten_minutes_within_the_validity_fails_no_call() {
     use_for(&world, &source, SECOND * 960, SECOND).await;
     assert_eq!(at_once(&source).id(), first.id());
     let health = source.health();
-    assert_eq!(health.trouble, Some(TokenSourceErrorKind::Unavailable));
+    assert_eq!(health.problem, Some(TokenSourceErrorKind::Unavailable));
     assert!(health.ready);
     let tries = world.asked() - 1;
     println!("an outage within the validity: 0 errors, {tries} tries");
@@ -100,7 +100,7 @@ async fn o3_an_outage_of_ten_minutes_within_the_validity_fails_no_call() {
     use_for(&world, &source, SECOND * 31, SECOND).await;
     assert_ne!(at_once(&source).id(), first.id());
     let health = source.health();
-    assert_eq!(health.trouble, None);
+    assert_eq!(health.problem, None);
     assert_eq!(health.last_error, Some(TokenSourceErrorKind::Unavailable));
 }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum UpstreamProblem {
     /// Clerk does not answer, or answers with errors of its own.
     Failing,
     /// Clerk answers with something that cannot be read.
@@ -28,7 +28,7 @@ pub enum Trouble {
 #[non_exhaustive]
 pub struct LastError {
     /// What it was.
-    pub trouble: Trouble,
+    pub problem: UpstreamProblem,
     /// The setting to look at, where one may be to blame, as in `secret_key (CLERK_SECRET_KEY)`.
     pub setting: Option<&'static str>,
     /// When it was, by the wall clock; serialised in milliseconds since the Unix epoch.
@@ -37,11 +37,11 @@ pub struct LastError {
 }
 
 /// A failure as it is put on record: what it was, and the setting that may be to blame.
-pub(crate) type Failure = (Trouble, Option<&'static str>);
+pub(crate) type Failure = (UpstreamProblem, Option<&'static str>);
 
 /// What is wrong with one thing that is asked for, and what was wrong with it last.
 #[derive(Debug, Default)]
-pub(crate) struct Record(Mutex<Entries>);
+pub(crate) struct ProblemRecord(Mutex<Entries>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Entries {
@@ -49,24 +49,24 @@ struct Entries {
     last: Option<LastError>,
 }
 
-impl Record {
+impl ProblemRecord {
     /// Notes a failure; returns `true` if something else, or nothing, was wrong before.
-    pub(crate) fn failed(&self, (trouble, setting): Failure, wall: Duration) -> bool {
+    pub(crate) fn failed(&self, (problem, setting): Failure, wall: Duration) -> bool {
         let at = UNIX_EPOCH.checked_add(wall).unwrap_or(UNIX_EPOCH);
         let error = LastError {
-            trouble,
+            problem,
             setting,
             at,
         };
         let mut entries = self.lock();
         entries.last = Some(error);
         let before = entries.now.replace(error);
-        before.is_none_or(|before| (before.trouble, before.setting) != (trouble, setting))
+        before.is_none_or(|before| (before.problem, before.setting) != (problem, setting))
     }
 
     /// Notes a success; returns what was wrong before.
-    pub(crate) fn worked(&self) -> Option<Trouble> {
-        self.lock().now.take().map(|error| error.trouble)
+    pub(crate) fn worked(&self) -> Option<UpstreamProblem> {
+        self.lock().now.take().map(|error| error.problem)
     }
 
     /// Returns what is wrong now.

@@ -3,21 +3,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::problem::{Failure, ProblemRecord, UpstreamProblem};
 use crate::setting::SECRET_KEY;
-use crate::trouble::{Failure, Record, Trouble};
 
 /// A saturated lane is reported at most once in this time.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The state that is reported; one for each authenticator.
 #[derive(Debug, Default)]
-pub(crate) struct Reports {
-    calls: Record,
+pub(crate) struct UpstreamStatus {
+    calls: ProblemRecord,
     saturated: AtomicU64,
     next_warning: AtomicU64,
 }
 
-impl Reports {
+impl UpstreamStatus {
     pub(super) fn note(&self, failure: Failure, wall: Duration) {
         if self.calls.failed(failure, wall) {
             announce(failure);
@@ -25,7 +25,7 @@ impl Reports {
     }
 
     pub(super) fn worked(&self) {
-        if self.calls.worked() == Some(Trouble::Credentials) {
+        if self.calls.worked() == Some(UpstreamProblem::Credentials) {
             tracing::info!("Clerk accepts the secret of this service again");
         }
     }
@@ -50,29 +50,31 @@ impl Reports {
     }
 
     /// Returns how often a known token could not be verified again for want of budget.
-    pub(crate) fn saturations(&self) -> u64 {
+    pub(crate) fn throttled_refreshes(&self) -> u64 {
         self.saturated.load(Ordering::Relaxed)
     }
 
     /// Returns what is wrong, and was wrong, with the calls.
-    pub(crate) const fn calls(&self) -> &Record {
+    pub(crate) const fn calls(&self) -> &ProblemRecord {
         &self.calls
     }
 }
 
-fn announce((trouble, setting): Failure) {
-    match trouble {
-        Trouble::Credentials => tracing::error!(
+fn announce((problem, setting): Failure) {
+    match problem {
+        UpstreamProblem::Credentials => tracing::error!(
             "Clerk refuses the secret of this service; check {}. Tokens that are not cached are \
              answered with 503",
             setting.unwrap_or(SECRET_KEY)
         ),
-        Trouble::Quota => tracing::error!(
+        UpstreamProblem::Quota => tracing::error!(
             "a quota at Clerk is used up, or the plan does not hold what is asked for; see the usage \
              and the plan in Clerk's dashboard. Tokens that are not remembered are answered with 503"
         ),
-        Trouble::RateLimited => tracing::warn!("Clerk asks for fewer calls"),
-        Trouble::Failing => tracing::warn!("a call to Clerk failed"),
-        Trouble::Unreadable => tracing::error!("Clerk answered with something that cannot be read"),
+        UpstreamProblem::RateLimited => tracing::warn!("Clerk asks for fewer calls"),
+        UpstreamProblem::Failing => tracing::warn!("a call to Clerk failed"),
+        UpstreamProblem::Unreadable => {
+            tracing::error!("Clerk answered with something that cannot be read");
+        }
     }
 }

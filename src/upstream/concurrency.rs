@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::call::Lane;
+use crate::cache::Priority;
 
 /// The part of the places that only known tokens may use: a quarter, as of the calls in a second.
 const RESERVED: usize = 4;
 
 /// The places.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct ConcurrencyLimit {
     all: Arc<Semaphore>,
     /// Those of them that unknown tokens may take.
     unknown: Arc<Semaphore>,
@@ -21,12 +21,12 @@ pub(super) struct Places {
 
 /// A place that is taken until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Slot {
     _of_all: OwnedSemaphorePermit,
     _of_unknown: Option<OwnedSemaphorePermit>,
 }
 
-impl Places {
+impl ConcurrencyLimit {
     pub(super) fn new(count: usize) -> Self {
         let count = count.min(Semaphore::MAX_PERMITS);
         Self {
@@ -36,19 +36,19 @@ impl Places {
     }
 
     /// Waits for a place; `None` if there is none in this time.
-    pub(super) async fn take(&self, lane: Lane, patience: Duration) -> Option<Place> {
-        timeout(patience, self.next(lane)).await.ok().flatten()
+    pub(super) async fn take(&self, priority: Priority, patience: Duration) -> Option<Slot> {
+        timeout(patience, self.next(priority)).await.ok().flatten()
     }
 
-    async fn next(&self, lane: Lane) -> Option<Place> {
-        let of_unknown = match lane {
-            Lane::Known => None,
-            Lane::Unknown | Lane::Returning => {
+    async fn next(&self, priority: Priority) -> Option<Slot> {
+        let of_unknown = match priority {
+            Priority::Revalidation => None,
+            Priority::New | Priority::Returning => {
                 Some(Arc::clone(&self.unknown).acquire_owned().await.ok()?)
             }
         };
         let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        Some(Place {
+        Some(Slot {
             _of_all: of_all,
             _of_unknown: of_unknown,
         })

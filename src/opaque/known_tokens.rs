@@ -21,9 +21,9 @@ const CAPACITY: u64 = 100_000;
 /// Only the order in which calls are made goes by it: whether a token is good, Clerk is asked. A
 /// name is forgotten as soon as Clerk rejects its token. It is a keyed hash, and nothing else is
 /// kept with it.
-pub(super) struct OnceGood(Cache<CacheKey, Duration, BuildKeyHasher>);
+pub(super) struct KnownTokens(Cache<CacheKey, Duration, BuildKeyHasher>);
 
-impl OnceGood {
+impl KnownTokens {
     /// Holds `capacity` names, or more.
     pub(super) fn new(capacity: u64) -> Self {
         let cache = Cache::builder()
@@ -32,24 +32,24 @@ impl OnceGood {
         Self(cache.build_with_hasher(BuildKeyHasher::default()))
     }
 
-    pub(super) fn holds(&self, name: &CacheKey, now: Duration) -> bool {
-        let good_at = self.0.get(name);
+    pub(super) fn contains(&self, key: &CacheKey, now: Duration) -> bool {
+        let good_at = self.0.get(key);
         good_at.is_some_and(|good_at| now.saturating_sub(good_at) < MEMORY)
     }
 
-    pub(super) fn insert(&self, name: CacheKey, now: Duration) {
-        self.0.insert(name, now);
+    pub(super) fn insert(&self, key: CacheKey, now: Duration) {
+        self.0.insert(key, now);
     }
 
-    pub(super) fn remove(&self, name: &CacheKey) {
-        self.0.invalidate(name);
+    pub(super) fn remove(&self, key: &CacheKey) {
+        self.0.invalidate(key);
     }
 }
 
-impl fmt::Debug for OnceGood {
+impl fmt::Debug for KnownTokens {
     /// Leaves the contents out: moka would print every entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnceGood").finish_non_exhaustive()
+        f.debug_struct("KnownTokens").finish_non_exhaustive()
     }
 }
 
@@ -60,17 +60,17 @@ mod tests {
 
     #[test]
     fn rule_12_names_are_held_for_a_day_and_are_bounded() {
-        let (names, hasher) = (OnceGood::new(0), KeyHasher::new().unwrap());
-        let name = |n: u64| hasher.key(Domain::ApiKey, &n.to_le_bytes());
-        names.insert(name(0), MEMORY);
-        assert!(names.holds(&name(0), MEMORY * 2 - Duration::from_millis(1)));
-        assert!(!names.holds(&name(0), MEMORY * 2));
-        names.remove(&name(0));
-        assert!(!names.holds(&name(0), MEMORY));
+        let (known, hasher) = (KnownTokens::new(0), KeyHasher::new().unwrap());
+        let key = |n: u64| hasher.key(Domain::ApiKey, &n.to_le_bytes());
+        known.insert(key(0), MEMORY);
+        assert!(known.contains(&key(0), MEMORY * 2 - Duration::from_millis(1)));
+        assert!(!known.contains(&key(0), MEMORY * 2));
+        known.remove(&key(0));
+        assert!(!known.contains(&key(0), MEMORY));
         for n in 0..2 * CAPACITY {
-            names.insert(name(n), MEMORY);
+            known.insert(key(n), MEMORY);
         }
-        names.0.run_pending_tasks();
-        assert!(names.0.entry_count() <= CAPACITY);
+        known.0.run_pending_tasks();
+        assert!(known.0.entry_count() <= CAPACITY);
     }
 }

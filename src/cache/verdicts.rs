@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use super::invalidation::{Epoch, Invalidations};
 use super::key::{BuildKeyHasher, CacheKey};
-use super::marks::{Epoch, Marks};
-use super::windows::{Ends, Windows};
+use super::ttl::{Deadlines, Ttl};
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
-use crate::flights::{Flights, Waiter};
+use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::{NoRuntime, Tasks};
 
 /// After a refresh ahead of need was begun, nobody begins another for this long.
@@ -22,41 +22,43 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome<V> {
     /// A good answer.
-    Good(V),
+    Valid(V),
     /// A definite no, for this token.
-    Bad(Reason),
+    Rejected(Reason),
     /// No answer: nothing is learnt, and nothing is remembered.
     Unavailable(AuthError),
 }
 
 /// What is remembered under a name.
 #[derive(Debug)]
-pub(crate) enum Found<V> {
+pub(crate) enum CacheState<V> {
     Fresh(V),
     /// Fresh still, and to be asked again before it is not.
-    Due(V),
+    RefreshDue(V),
     /// To be used only if no answer can be had.
     Stale(V),
-    Bad(Reason),
+    Rejected(Reason),
     /// It was good, and something that touches it was invalidated since: to be asked again before it
     /// is used, as a known token's.
     Invalidated,
-    Nothing,
+    Miss,
 }
 
-/// Why a question is asked.
+/// How urgently Clerk is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// Nothing is known.
-    Unknown,
-    /// What is known is over, or will be soon.
-    Renewal,
+pub(crate) enum Priority {
+    /// About a token that nothing is known of: anybody can make these up.
+    New,
+    /// About such a token that was refused for want of budget, and has come back after a while.
+    Returning,
+    /// About a token that was good when Clerk was last asked.
+    Revalidation,
 }
 
 /// Names by which a remembered answer can be forgotten, and what it takes of memory.
-pub(crate) trait Named {
+pub(crate) trait CacheValue {
     /// Returns the token's identifier and its subject.
-    fn names(&self) -> [&str; 2];
+    fn tags(&self) -> [&str; 2];
 
     /// Returns how many bytes of memory it refers to, beside its own.
     fn heap_size(&self) -> usize;
@@ -64,12 +66,12 @@ pub(crate) trait Named {
 
 /// How much is remembered, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MemoConfig {
-    pub(crate) windows: Windows,
-    pub(crate) good_capacity: u64,
+pub(crate) struct VerdictCacheConfig {
+    pub(crate) ttl: Ttl,
+    pub(crate) valid_capacity: u64,
     /// The most memory that good answers take, in bytes.
-    pub(crate) good_bytes: u64,
-    pub(crate) bad_capacity: u64,
+    pub(crate) valid_bytes: u64,
+    pub(crate) rejected_capacity: u64,
 }
 
 /// Stands in moka's own allocation: behind a pointer of its own it would cost each hit one more
@@ -77,14 +79,14 @@ pub(crate) struct MemoConfig {
 #[derive(Debug, Clone)]
 struct Entry<V> {
     value: V,
-    began: Epoch,
-    ends: Ends,
+    epoch: Epoch,
+    deadlines: Deadlines,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Bad {
+struct Rejection {
     reason: Reason,
-    began: Epoch,
+    epoch: Epoch,
     until: Duration,
 }
 
@@ -92,82 +94,105 @@ struct Bad {
 ///
 /// moka bounds the space and picks what to drop. Times are checked here, on the injected clock, at
 /// every look: what moka still holds may be over.
-pub(crate) struct Memo<V> {
-    good: Cache<CacheKey, Entry<V>, BuildKeyHasher>,
+pub(crate) struct VerdictCache<V> {
+    valid: Cache<CacheKey, Entry<V>, BuildKeyHasher>,
     /// Until when no other refresh of an answer is begun.
     refreshing: Cache<CacheKey, Duration, BuildKeyHasher>,
-    bad: Cache<CacheKey, Bad, BuildKeyHasher>,
+    rejected: Cache<CacheKey, Rejection, BuildKeyHasher>,
     /// Held while an answer is recorded, so that good and bad ones are compared and kept as one.
     recording: Mutex<()>,
     /// A flight from before an invalidation is not joined: its answer may be what was to be forgotten.
-    flights: Flights<(CacheKey, Epoch), Outcome<V>>,
-    marks: Arc<Marks>,
-    windows: Windows,
+    flights: SingleFlight<(CacheKey, Epoch), Outcome<V>>,
+    invalidations: Arc<Invalidations>,
+    ttl: Ttl,
     clock: Arc<dyn Clock>,
 }
 
-impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
-    pub(crate) fn new(config: MemoConfig, marks: Arc<Marks>, clock: Arc<dyn Clock>) -> Self {
-        let windows = config.windows;
+impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
+    pub(crate) fn new(
+        config: VerdictCacheConfig,
+        invalidations: Arc<Invalidations>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let ttl = config.ttl;
         Self {
-            good: weighed(config.good_capacity, config.good_bytes, windows.longest()),
-            refreshing: cache(config.good_capacity, REFRESH_PAUSE),
-            bad: cache(config.bad_capacity, windows.negative),
+            valid: weighed(config.valid_capacity, config.valid_bytes, ttl.longest()),
+            refreshing: cache(config.valid_capacity, REFRESH_PAUSE),
+            rejected: cache(config.rejected_capacity, ttl.negative),
             recording: Mutex::default(),
-            flights: Flights::new(),
-            marks,
-            windows,
+            flights: SingleFlight::new(),
+            invalidations,
+            ttl,
             clock,
         }
     }
 
     /// Returns a good answer that is fresh and not due, and changes nothing.
-    pub(crate) fn recall(&self, key: &CacheKey, now: Duration) -> Option<V> {
-        let Entry { value, began, ends } = self.good.get(key)?;
-        let is_kept = now < ends.refresh_at && self.marks.keeps(began, key, || value.names());
+    pub(crate) fn get_fresh(&self, key: &CacheKey, now: Duration) -> Option<V> {
+        let Entry {
+            value,
+            epoch,
+            deadlines,
+        } = self.valid.get(key)?;
+        let is_kept = now < deadlines.refresh_at
+            && self.invalidations.is_current(epoch, key, || value.tags());
         is_kept.then_some(value)
     }
 
     /// Looks a name up; neither waits nor asks anybody.
-    pub(crate) fn look(&self, key: &CacheKey, now: Duration) -> Found<V> {
-        if let Some(entry) = self.good.get(key) {
-            if now < entry.ends.stale_until {
-                let is_kept = self.marks.keeps(entry.began, key, || entry.value.names());
+    pub(crate) fn get(&self, key: &CacheKey, now: Duration) -> CacheState<V> {
+        if let Some(entry) = self.valid.get(key) {
+            if now < entry.deadlines.stale_until {
+                let is_kept = self
+                    .invalidations
+                    .is_current(entry.epoch, key, || entry.value.tags());
                 return match is_kept {
                     true => self.state(key, entry, now),
-                    false => Found::Invalidated,
+                    false => CacheState::Invalidated,
                 };
             }
-            self.good.invalidate(key);
+            self.valid.invalidate(key);
         }
-        match self.bad.get(key) {
-            Some(bad) if now < bad.until && self.marks.keeps(bad.began, key, || ["", ""]) => {
-                Found::Bad(bad.reason)
+        match self.rejected.get(key) {
+            Some(bad)
+                if now < bad.until
+                    && self.invalidations.is_current(bad.epoch, key, || ["", ""]) =>
+            {
+                CacheState::Rejected(bad.reason)
             }
-            _ => Found::Nothing,
+            _ => CacheState::Miss,
         }
     }
 
     /// Remembers a good answer that was found without asking.
-    pub(crate) fn remember(&self, key: CacheKey, began: Epoch, asked: Duration, value: V) {
-        let ends = self.windows.ends(&key, asked);
-        self.good.insert(key, Entry { value, began, ends });
+    pub(crate) fn insert(&self, key: CacheKey, epoch: Epoch, asked_at: Duration, value: V) {
+        let deadlines = self.ttl.deadlines(&key, asked_at);
+        self.valid.insert(
+            key,
+            Entry {
+                value,
+                epoch,
+                deadlines,
+            },
+        );
     }
 
-    fn state(&self, key: &CacheKey, entry: Entry<V>, now: Duration) -> Found<V> {
-        let Entry { value, ends, .. } = entry;
-        if now >= ends.fresh_until {
-            Found::Stale(value)
-        } else if now >= ends.refresh_at && self.takes_refresh(key, now) {
-            Found::Due(value)
+    fn state(&self, key: &CacheKey, entry: Entry<V>, now: Duration) -> CacheState<V> {
+        let Entry {
+            value, deadlines, ..
+        } = entry;
+        if now >= deadlines.fresh_until {
+            CacheState::Stale(value)
+        } else if now >= deadlines.refresh_at && self.claim_refresh(key, now) {
+            CacheState::RefreshDue(value)
         } else {
-            Found::Fresh(value)
+            CacheState::Fresh(value)
         }
     }
 
     /// Lets one caller through for each refresh that is due; should two come at the same moment,
     /// they share a flight.
-    fn takes_refresh(&self, key: &CacheKey, now: Duration) -> bool {
+    fn claim_refresh(&self, key: &CacheKey, now: Duration) -> bool {
         if self.refreshing.get(key).is_some_and(|until| now < until) {
             return false;
         }
@@ -177,39 +202,39 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     }
 
     /// Asks, or joins whoever is asking already; the answer is remembered when it comes.
-    pub(crate) fn ask<F>(
+    pub(crate) fn fetch<F>(
         self: &Arc<Self>,
         key: CacheKey,
-        why: Why,
+        priority: Priority,
         tasks: &Tasks,
-        question: impl Fn(Why) -> F + Send + Sync + 'static,
-    ) -> Result<Waiter<Outcome<V>>, NoRuntime>
+        fetch: impl Fn(Priority) -> F + Send + Sync + 'static,
+    ) -> Result<Flight<Outcome<V>>, NoRuntime>
     where
         F: Future<Output = Outcome<V>> + Send + 'static,
     {
-        let began = self.marks.now();
-        let memo = Arc::clone(self);
-        self.flights.join((key, began), tasks, move || {
-            let (memo, question) = (Arc::clone(&memo), question(why));
+        let epoch = self.invalidations.now();
+        let cache = Arc::clone(self);
+        self.flights.join((key, epoch), tasks, move || {
+            let (cache, fetch) = (Arc::clone(&cache), fetch(priority));
             async move {
-                let asked = memo.clock.monotonic();
-                if why == Why::Unknown
-                    && let Some(outcome) = memo.landed_before(&key, asked)
+                let asked_at = cache.clock.monotonic();
+                if priority == Priority::New
+                    && let Some(outcome) = cache.already_fetched(&key, asked_at)
                 {
                     return outcome;
                 }
-                let outcome = question.await;
-                memo.record(key, began, asked, outcome)
+                let outcome = fetch.await;
+                cache.record(key, epoch, asked_at, outcome)
             }
         })
     }
 
     /// Whoever asked before us may have landed between our look and our take-off.
-    fn landed_before(&self, key: &CacheKey, now: Duration) -> Option<Outcome<V>> {
-        match self.look(key, now) {
-            Found::Fresh(value) | Found::Due(value) => Some(Outcome::Good(value)),
-            Found::Bad(reason) => Some(Outcome::Bad(reason)),
-            Found::Stale(_) | Found::Invalidated | Found::Nothing => None,
+    fn already_fetched(&self, key: &CacheKey, now: Duration) -> Option<Outcome<V>> {
+        match self.get(key, now) {
+            CacheState::Fresh(value) | CacheState::RefreshDue(value) => Some(Outcome::Valid(value)),
+            CacheState::Rejected(reason) => Some(Outcome::Rejected(reason)),
+            CacheState::Stale(_) | CacheState::Invalidated | CacheState::Miss => None,
         }
     }
 
@@ -220,34 +245,34 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     fn record(
         &self,
         key: CacheKey,
-        began: Epoch,
-        asked: Duration,
+        epoch: Epoch,
+        asked_at: Duration,
         outcome: Outcome<V>,
     ) -> Outcome<V> {
         let _recording = self
             .recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let until = asked.saturating_add(self.windows.negative);
+        let until = asked_at.saturating_add(self.ttl.negative);
         match &outcome {
-            Outcome::Good(value) => {
-                if let Some(reason) = self.newer_no(&key, until) {
-                    return Outcome::Bad(reason);
+            Outcome::Valid(value) => {
+                if let Some(reason) = self.newer_rejection(&key, until) {
+                    return Outcome::Rejected(reason);
                 }
-                if !self.holds_newer(&key, asked) {
-                    self.remember(key, began, asked, value.clone());
+                if !self.holds_newer(&key, asked_at) {
+                    self.insert(key, epoch, asked_at, value.clone());
                 }
-                self.bad.invalidate(&key);
+                self.rejected.invalidate(&key);
                 self.refreshing.invalidate(&key);
             }
-            Outcome::Bad(reason) => {
+            Outcome::Rejected(reason) => {
                 let reason = *reason;
-                self.good.invalidate(&key);
-                self.bad.insert(
+                self.valid.invalidate(&key);
+                self.rejected.insert(
                     key,
-                    Bad {
+                    Rejection {
                         reason,
-                        began,
+                        epoch,
                         until,
                     },
                 );
@@ -258,17 +283,17 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     }
 
     /// Returns why the token was refused by an answer that ends after `until`, if there is one.
-    fn newer_no(&self, key: &CacheKey, until: Duration) -> Option<Reason> {
-        let bad = self.bad.get(key).filter(|bad| bad.until > until)?;
-        let is_kept = self.marks.keeps(bad.began, key, || ["", ""]);
+    fn newer_rejection(&self, key: &CacheKey, until: Duration) -> Option<Reason> {
+        let bad = self.rejected.get(key).filter(|bad| bad.until > until)?;
+        let is_kept = self.invalidations.is_current(bad.epoch, key, || ["", ""]);
         is_kept.then_some(bad.reason)
     }
 
-    fn holds_newer(&self, key: &CacheKey, asked: Duration) -> bool {
+    fn holds_newer(&self, key: &CacheKey, asked_at: Duration) -> bool {
         // The windows of one name are always of the same length.
-        let fresh_until = self.windows.ends(key, asked).fresh_until;
-        let held = self.good.get(key);
-        held.is_some_and(|held| held.ends.fresh_until > fresh_until)
+        let fresh_until = self.ttl.deadlines(key, asked_at).fresh_until;
+        let held = self.valid.get(key);
+        held.is_some_and(|held| held.deadlines.fresh_until > fresh_until)
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -276,23 +301,23 @@ impl<V: Clone + Named + Send + Sync + 'static> Memo<V> {
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
-        self.marks.now()
+        self.invalidations.now()
     }
 
     /// Returns how many good and bad answers are held, those past their time included.
     pub(crate) fn len(&self) -> (u64, u64) {
         // moka counts when it does its housekeeping, which is due after many more writes than these.
-        self.good.run_pending_tasks();
-        self.bad.run_pending_tasks();
-        (self.good.entry_count(), self.bad.entry_count())
+        self.valid.run_pending_tasks();
+        self.rejected.run_pending_tasks();
+        (self.valid.entry_count(), self.rejected.entry_count())
     }
 }
 
-impl<V> fmt::Debug for Memo<V> {
+impl<V> fmt::Debug for VerdictCache<V> {
     /// Leaves the contents out: moka would print every entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memo")
-            .field("windows", &self.windows)
+        f.debug_struct("VerdictCache")
+            .field("ttl", &self.ttl)
             .finish_non_exhaustive()
     }
 }
@@ -306,7 +331,7 @@ const ENTRY_SIZE: usize = 400;
 ///
 /// moka has one measure. Each entry weighs what it takes of memory, or its share of the budget if
 /// that is more, so that neither too many nor too large ones fit.
-fn weighed<V: Clone + Named + Send + Sync + 'static>(
+fn weighed<V: Clone + CacheValue + Send + Sync + 'static>(
     capacity: u64,
     bytes: u64,
     life: Duration,

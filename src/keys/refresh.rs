@@ -6,7 +6,7 @@ use crate::random::jitter;
 
 /// The lengths of the windows in which a key set is used and fetched.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeyWindows {
+pub(crate) struct KeyRefreshPolicy {
     /// Used without a question, ±10 %.
     pub(crate) fresh: Duration,
     /// Fetched again this long before the fresh time ends.
@@ -24,23 +24,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The ends of the windows of one key set, on the monotonic clock.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct KeyEnds {
+pub(super) struct Deadlines {
     pub(super) refresh_at: Duration,
     pub(super) fresh_until: Duration,
     pub(super) stale_until: Duration,
 }
 
-impl KeyWindows {
+impl KeyRefreshPolicy {
     /// Time counts from the question: the keys may have changed any time since.
-    pub(super) fn ends(&self, asked: Duration) -> KeyEnds {
+    pub(super) fn deadlines(&self, asked_at: Duration) -> Deadlines {
         // Jitter of a fifth of the time around nine tenths of it gives ±10 %.
         let spread = jitter(self.fresh.mul_f64(0.2));
         let fresh = self.fresh.mul_f64(0.8).saturating_add(spread);
-        let fresh_until = asked.saturating_add(fresh);
-        KeyEnds {
+        let fresh_until = asked_at.saturating_add(fresh);
+        Deadlines {
             refresh_at: fresh_until.saturating_sub(self.refresh_ahead),
             fresh_until,
-            stale_until: asked.saturating_add(self.max_stale).max(fresh_until),
+            stale_until: asked_at.saturating_add(self.max_stale).max(fresh_until),
         }
     }
 }
@@ -58,17 +58,19 @@ mod tests {
     #[test]
     fn rule_7_fresh_time_is_within_ten_percent() {
         let second = Duration::from_secs(1);
-        let windows = KeyWindows {
+        let policy = KeyRefreshPolicy {
             fresh: second * 300,
             refresh_ahead: second * 30,
             cooldown: second * 30,
             max_stale: second * 3600,
         };
         for _ in 0..500 {
-            let ends = windows.ends(second * 1000);
-            assert!(ends.fresh_until >= second * 1270 && ends.fresh_until <= second * 1330);
-            assert_eq!(ends.refresh_at, ends.fresh_until - second * 30);
-            assert_eq!(ends.stale_until, second * 4600);
+            let deadlines = policy.deadlines(second * 1000);
+            assert!(
+                deadlines.fresh_until >= second * 1270 && deadlines.fresh_until <= second * 1330
+            );
+            assert_eq!(deadlines.refresh_at, deadlines.fresh_until - second * 30);
+            assert_eq!(deadlines.stale_until, second * 4600);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::fmt::Debug;
 
 /// Forgets what was verified; implemented by the cache, called after a revocation.
-pub(crate) trait Evict: Debug + Send + Sync + 'static {
+pub(crate) trait Invalidate: Debug + Send + Sync + 'static {
     /// Forgets the verdict on the token or key with this identifier.
-    fn evict_id(&self, id: &str);
+    fn invalidate_id(&self, id: &str);
 
     /// Forgets every verdict on tokens of this subject, and what is known of the subject itself.
-    fn evict_subject(&self, subject: &str);
+    fn invalidate_subject(&self, subject: &str);
 }

@@ -11,33 +11,33 @@ use tokio::time::Instant;
 use crate::tasks::{NoRuntime, SharedTask, Spawner, TaskError, Tasks, runtime};
 
 /// The flights that are under way, by what they are for.
-type UnderWay<K, T> = HashMap<K, SharedTask<T>>;
+type InFlight<K, T> = HashMap<K, SharedTask<T>>;
 
 /// The flights of one kind of work.
 ///
 /// The lock is a plain mutex: it is held for one look into a map and never across an `.await`,
 /// and only requests that missed the cache come here at all.
 #[derive(Debug)]
-pub(crate) struct Flights<K, T> {
-    under_way: Arc<Mutex<UnderWay<K, T>>>,
+pub(crate) struct SingleFlight<K, T> {
+    in_flight: Arc<Mutex<InFlight<K, T>>>,
 }
 
-impl<K, T> Clone for Flights<K, T> {
+impl<K, T> Clone for SingleFlight<K, T> {
     fn clone(&self) -> Self {
         Self {
-            under_way: Arc::clone(&self.under_way),
+            in_flight: Arc::clone(&self.in_flight),
         }
     }
 }
 
-impl<K, T> Flights<K, T>
+impl<K, T> SingleFlight<K, T>
 where
     K: Eq + Hash + Copy + Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
 {
     pub(crate) fn new() -> Self {
         Self {
-            under_way: Arc::default(),
+            in_flight: Arc::default(),
         }
     }
 
@@ -51,7 +51,7 @@ where
         key: K,
         tasks: &Tasks,
         work: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<Waiter<T>, NoRuntime>
+    ) -> Result<Flight<T>, NoRuntime>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -69,26 +69,26 @@ where
         tasks: &Tasks,
         may_begin: impl FnOnce() -> bool,
         work: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<Option<Waiter<T>>, NoRuntime>
+    ) -> Result<Option<Flight<T>>, NoRuntime>
     where
         F: Future<Output = T> + Send + 'static,
     {
         let (flights, spawner) = (self.clone(), tasks.spawner().clone());
-        let Some((flight, joined)) = self.enter(key, &spawner, may_begin, &work)? else {
+        let Some((flight, joined)) = self.get_or_spawn(key, &spawner, may_begin, &work)? else {
             return Ok(None);
         };
-        let again = move || {
-            let entered = flights.enter(key, &spawner, || true, &work).ok()?;
+        let restart = move || {
+            let entered = flights.get_or_spawn(key, &spawner, || true, &work).ok()?;
             entered.map(|(flight, _)| flight)
         };
-        Ok(Some(Waiter {
-            flight,
+        Ok(Some(Flight {
+            task: flight,
             joined,
-            again: Box::new(again),
+            restart: Box::new(restart),
         }))
     }
 
-    fn enter<F>(
+    fn get_or_spawn<F>(
         &self,
         key: K,
         spawner: &Spawner,
@@ -98,47 +98,47 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
-        // Before the lock: a future that cannot be spawned is dropped, and with it a `Place`.
+        // Before the lock: a future that cannot be spawned is dropped, and with it a `RemoveOnDrop`.
         let runtime = runtime()?;
-        let mut under_way = lock(&self.under_way);
-        if let Some(flight) = under_way.get(&key).filter(|flight| !flight.is_gone()) {
+        let mut in_flight = lock(&self.in_flight);
+        if let Some(flight) = in_flight.get(&key).filter(|flight| !flight.is_gone()) {
             return Ok(Some((flight.clone(), true)));
         }
         if !may_begin() {
             return Ok(None);
         }
-        let (landed, flight) = SharedTask::new(spawner.deadline());
-        let place = Place(Arc::clone(&self.under_way), key, flight.clone());
+        let (sender, flight) = SharedTask::new(spawner.deadline());
+        let place = RemoveOnDrop(Arc::clone(&self.in_flight), key, flight.clone());
         let work = work();
-        under_way.insert(key, flight.clone());
-        // A runtime that is shutting down drops the flight at once, and `Place` needs the lock.
-        drop(under_way);
+        in_flight.insert(key, flight.clone());
+        // A runtime that is shutting down drops the flight at once, and `RemoveOnDrop` needs the lock.
+        drop(in_flight);
         spawner.spawn(&runtime, async move {
             // Dropped last, and on every way out: waiters see the result before the place is free.
             let _place = place;
             let result = work.await;
-            landed.send_replace(Some(result));
+            sender.send_replace(Some(result));
         });
         Ok(Some((flight, false)))
     }
 
     #[cfg(test)]
-    pub(crate) fn under_way(&self) -> usize {
-        lock(&self.under_way).len()
+    pub(crate) fn in_flight(&self) -> usize {
+        lock(&self.in_flight).len()
     }
 }
 
 /// Begins the work of a flight anew, unless somebody else has by now.
-type Again<T> = Box<dyn Fn() -> Option<SharedTask<T>> + Send + Sync>;
+type Restart<T> = Box<dyn Fn() -> Option<SharedTask<T>> + Send + Sync>;
 
 /// The end of a flight, awaited; dropping it does not touch the flight.
-pub(crate) struct Waiter<T> {
-    flight: SharedTask<T>,
+pub(crate) struct Flight<T> {
+    task: SharedTask<T>,
     joined: bool,
-    again: Again<T>,
+    restart: Restart<T>,
 }
 
-impl<T: Clone> Waiter<T> {
+impl<T: Clone> Flight<T> {
     /// Returns `true` if the flight was under way already, and may have asked before a change.
     pub(crate) const fn is_joined(&self) -> bool {
         self.joined
@@ -147,33 +147,33 @@ impl<T: Clone> Waiter<T> {
     /// Waits for the result until the deadline.
     ///
     /// A flight that is gone is begun anew once, on the runtime of the caller.
-    pub(crate) async fn landed(self, deadline: Instant) -> Result<T, TaskError> {
-        match self.flight.result(deadline).await {
+    pub(crate) async fn result(self, deadline: Instant) -> Result<T, TaskError> {
+        match self.task.result(deadline).await {
             Err(error @ (TaskError::Lost | TaskError::Stuck)) if Instant::now() < deadline => {
-                (self.again)().ok_or(error)?.result(deadline).await
+                (self.restart)().ok_or(error)?.result(deadline).await
             }
             outcome => outcome,
         }
     }
 }
 
-impl<T> fmt::Debug for Waiter<T> {
+impl<T> fmt::Debug for Flight<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiter")
+        f.debug_struct("Flight")
             .field("joined", &self.joined)
             .finish_non_exhaustive()
     }
 }
 
 /// Frees the place of a flight when it is over, however it ends, unless another has taken it.
-struct Place<K: Eq + Hash, T: Clone>(Arc<Mutex<UnderWay<K, T>>>, K, SharedTask<T>);
+struct RemoveOnDrop<K: Eq + Hash, T: Clone>(Arc<Mutex<InFlight<K, T>>>, K, SharedTask<T>);
 
-impl<K: Eq + Hash, T: Clone> Drop for Place<K, T> {
+impl<K: Eq + Hash, T: Clone> Drop for RemoveOnDrop<K, T> {
     fn drop(&mut self) {
-        let Self(under_way, key, own) = self;
-        let mut under_way = lock(under_way);
-        if under_way.get(key).is_some_and(|flight| flight.is(own)) {
-            under_way.remove(key);
+        let Self(in_flight, key, own) = self;
+        let mut in_flight = lock(in_flight);
+        if in_flight.get(key).is_some_and(|flight| flight.is(own)) {
+            in_flight.remove(key);
         }
     }
 }
@@ -191,15 +191,15 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn flights<T: Clone + Send + Sync + 'static>() -> (Flights<u8, T>, Tasks) {
-        (Flights::new(), Tasks::new(SECOND * 3))
+    fn flights<T: Clone + Send + Sync + 'static>() -> (SingleFlight<u8, T>, Tasks) {
+        (SingleFlight::new(), Tasks::new(SECOND * 3))
     }
 
     #[tokio::test(start_paused = true)]
     async fn rule_11_many_waiters_share_one_flight() {
         let (flights, tasks) = flights();
         let runs = Arc::new(AtomicU32::new(0));
-        let waiters: Vec<_> = (0..10_000)
+        let waiting: Vec<_> = (0..10_000)
             .map(|_| {
                 let runs = Arc::clone(&runs);
                 let work = move || {
@@ -212,12 +212,12 @@ mod tests {
                 flights.join(1, &tasks, work).unwrap()
             })
             .collect();
-        for waiter in waiters {
-            assert_eq!(waiter.landed(tasks.deadline()).await, Ok(0));
+        for waiter in waiting {
+            assert_eq!(waiter.result(tasks.deadline()).await, Ok(0));
         }
         assert_eq!(runs.load(Ordering::SeqCst), 1);
         tokio::task::yield_now().await;
-        assert_eq!(flights.under_way(), 0);
+        assert_eq!(flights.in_flight(), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -230,24 +230,24 @@ mod tests {
         let leader = flights.join(1, &tasks, work).unwrap();
         let follower = flights.join(1, &tasks, || async { 8 }).unwrap();
         drop(leader);
-        assert_eq!(follower.landed(tasks.deadline()).await, Ok(7));
+        assert_eq!(follower.result(tasks.deadline()).await, Ok(7));
     }
 
     #[tokio::test]
     async fn rule_11_a_panic_frees_the_place() {
         let (flights, tasks) = flights();
         let lost = flights.join(1, &tasks, || async { panic!("on purpose") });
-        let lost = lost.unwrap().landed(tasks.deadline()).await;
+        let lost = lost.unwrap().result(tasks.deadline()).await;
         assert_eq!(lost, Err::<u8, _>(TaskError::Lost));
         let next = flights.join(1, &tasks, || async { 1 }).unwrap();
-        assert_eq!(next.landed(tasks.deadline()).await, Ok(1));
+        assert_eq!(next.result(tasks.deadline()).await, Ok(1));
     }
 
     #[tokio::test]
     async fn rule_11_a_flight_that_was_lost_is_begun_anew_once_by_whoever_waits() {
         let (flights, tasks) = flights();
         let runs = Arc::new(AtomicU32::new(0));
-        let waiters: Vec<_> = (0..100)
+        let waiting: Vec<_> = (0..100)
             .map(|_| {
                 let runs = Arc::clone(&runs);
                 let work = move || {
@@ -261,9 +261,9 @@ mod tests {
             })
             .collect();
         let deadline = tasks.deadline();
-        let landed = waiters.into_iter().map(|waiter| waiter.landed(deadline));
-        let landed = futures_util::future::join_all(landed).await;
-        assert!(landed.into_iter().all(|result| result == Ok(1)));
+        let sender = waiting.into_iter().map(|waiter| waiter.result(deadline));
+        let sender = futures_util::future::join_all(sender).await;
+        assert!(sender.into_iter().all(|result| result == Ok(1)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -274,20 +274,20 @@ mod tests {
         let stuck = flights.join(1, &tasks, || sleep(SECOND * 3_600)).unwrap();
         let early = flights.join(1, &tasks, || async {}).unwrap();
         assert!(early.is_joined());
-        assert_eq!(early.landed(begun + SECOND).await, Err(TaskError::Late));
+        assert_eq!(early.result(begun + SECOND).await, Err(TaskError::Late));
         assert_eq!(begun.elapsed(), SECOND);
         let last = flights.join(1, &tasks, || async {}).unwrap();
         assert!(last.is_joined());
         // Told that it is stuck, with time left: the work is begun anew.
-        assert_eq!(last.landed(begun + SECOND * 4).await, Ok(()));
+        assert_eq!(last.result(begun + SECOND * 4).await, Ok(()));
         assert!(begun.elapsed() < SECOND * 4);
         assert_eq!(
-            stuck.landed(begun + SECOND * 3).await,
+            stuck.result(begun + SECOND * 3).await,
             Err(TaskError::Stuck)
         );
         advance(SECOND * 3_600).await;
         tokio::task::yield_now().await;
-        assert_eq!(flights.under_way(), 0);
+        assert_eq!(flights.in_flight(), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -300,9 +300,9 @@ mod tests {
         assert!(!next.is_joined());
         // The first one ends while the second is under way.
         sleep(SECOND * 3 / 2).await;
-        assert_eq!(flights.under_way(), 1);
+        assert_eq!(flights.in_flight(), 1);
         assert!(begin(SECOND).is_joined());
-        assert_eq!(next.landed(tasks.deadline()).await, Ok(()));
+        assert_eq!(next.result(tasks.deadline()).await, Ok(()));
     }
 
     #[test]
@@ -316,8 +316,8 @@ mod tests {
         let _inside = handle.enter();
         let (flights, tasks) = flights();
         let lost = flights.join(1, &tasks, || async { 1 }).unwrap();
-        assert_eq!(flights.under_way(), 0);
-        assert!(lost.flight.is_gone());
+        assert_eq!(flights.in_flight(), 0);
+        assert!(lost.task.is_gone());
     }
 
     #[test]
@@ -330,6 +330,6 @@ mod tests {
             runtime.unwrap().block_on(async { begin() }),
             Err(NoRuntime::WithoutTimers)
         );
-        assert_eq!(flights.under_way(), 0);
+        assert_eq!(flights.in_flight(), 0);
     }
 }

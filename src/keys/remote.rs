@@ -22,65 +22,65 @@ use arc_swap::ArcSwap;
 use http::HeaderValue;
 use tracing::Instrument as _;
 
+use super::refresh::KeyRefreshPolicy;
+use super::snapshot::{FetchedKeys, Generation, KeySnapshot, State, next_snapshot};
 use super::source::{FetchError, Fetched, KeySource};
-use super::state::{Generation, Held, KeysInUse, State, succeed};
-use super::windows::KeyWindows;
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
-use crate::flights::{Flights, Waiter};
+use crate::problem::ProblemRecord;
+use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::Tasks;
-use crate::trouble::Record;
 
 /// What is to be had beyond the keys that a token does not fit.
-pub(crate) enum Newer {
-    Here(Arc<KeysInUse>),
-    Coming(Waiter<()>),
+pub(crate) enum Refetch {
+    Ready(Arc<KeySnapshot>),
+    Pending(Flight<()>),
     /// That was tried lately.
-    No,
+    Throttled,
 }
 
 /// Keys that are fetched.
 #[derive(Debug)]
-pub(crate) struct PublishedKeys {
+pub(crate) struct RemoteKeySet {
     source: KeySource,
-    windows: KeyWindows,
+    policy: KeyRefreshPolicy,
     state: ArcSwap<State>,
     /// Held while the state is replaced, which nothing awaits.
     changing: Mutex<()>,
     /// When a token that does not fit may cause the next fetch, in monotonic milliseconds.
     next_refetch: AtomicU64,
-    fetches: Flights<(), ()>,
-    record: Record,
+    fetches: SingleFlight<(), ()>,
+    record: ProblemRecord,
     clock: Arc<dyn Clock>,
 }
 
-impl PublishedKeys {
-    pub(super) fn new(source: KeySource, windows: KeyWindows, clock: Arc<dyn Clock>) -> Self {
+impl RemoteKeySet {
+    pub(super) fn new(source: KeySource, policy: KeyRefreshPolicy, clock: Arc<dyn Clock>) -> Self {
         Self {
             source,
-            windows,
+            policy,
             state: ArcSwap::default(),
             changing: Mutex::default(),
             next_refetch: AtomicU64::new(0),
-            fetches: Flights::new(),
-            record: Record::default(),
+            fetches: SingleFlight::new(),
+            record: ProblemRecord::default(),
             clock,
         }
     }
 
     pub(super) fn is_ready(&self, now: Duration) -> bool {
         let state = self.state.load();
-        let held = state.held.as_ref();
-        held.is_some_and(|held| state.serves(held, now))
+        let fetched = state.fetched.as_ref();
+        fetched.is_some_and(|fetched| state.serves(fetched, now))
     }
 
     /// Returns what is wrong, and was wrong, with the fetches.
-    pub(super) const fn record(&self) -> &Record {
+    pub(super) const fn record(&self) -> &ProblemRecord {
         &self.record
     }
 
     pub(super) fn age(&self, now: Duration) -> Option<Duration> {
-        let fetched_at = self.state.load().held.as_ref()?.fetched_at;
+        let fetched_at = self.state.load().fetched.as_ref()?.fetched_at;
         Some(now.saturating_sub(fetched_at))
     }
 
@@ -88,12 +88,12 @@ impl PublishedKeys {
         self: &Arc<Self>,
         now: Duration,
         tasks: &Tasks,
-    ) -> Option<Arc<KeysInUse>> {
-        self.in_use(now, tasks, |held| Arc::clone(&held.keys))
+    ) -> Option<Arc<KeySnapshot>> {
+        self.in_use(now, tasks, |fetched| Arc::clone(&fetched.keys))
     }
 
     pub(super) fn generation(self: &Arc<Self>, now: Duration, tasks: &Tasks) -> Option<Generation> {
-        self.in_use(now, tasks, |held| held.keys.generation)
+        self.in_use(now, tasks, |fetched| fetched.keys.generation)
     }
 
     /// Takes something of the keys in use, and begins to renew them where that is due.
@@ -101,47 +101,47 @@ impl PublishedKeys {
         self: &Arc<Self>,
         now: Duration,
         tasks: &Tasks,
-        take: impl FnOnce(&Held) -> T,
+        take: impl FnOnce(&FetchedKeys) -> T,
     ) -> Option<T> {
         let state = self.state.load();
-        let held = state.held.as_ref()?;
-        if now >= held.ends.refresh_at && now >= state.next_try {
+        let fetched = state.fetched.as_ref()?;
+        if now >= fetched.deadlines.refresh_at && now >= state.next_try {
             // Whether it worked shows at a later look.
             let _detached = self.fetch_if(tasks, || true);
         }
-        state.serves(held, now).then(|| take(held))
+        state.serves(fetched, now).then(|| take(fetched))
     }
 
     pub(super) fn first_fetch(
         self: &Arc<Self>,
         now: Duration,
         tasks: &Tasks,
-    ) -> Result<Waiter<()>, AuthError> {
+    ) -> Result<Flight<()>, AuthError> {
         let pause = || self.state.load().next_try.saturating_sub(now);
         let fetch = self.fetch_if(tasks, || pause().is_zero())?;
-        fetch.ok_or_else(|| AuthError::retry_after(Reason::NoKeys, pause()))
+        fetch.ok_or_else(|| AuthError::unavailable_for(Reason::NoKeys, pause()))
     }
 
-    pub(super) fn newer(
+    pub(super) fn refetch(
         self: &Arc<Self>,
         seen: Generation,
         now: Duration,
         tasks: &Tasks,
-    ) -> Result<Newer, AuthError> {
-        if let Some(fetch) = self.fetch_if(tasks, || self.takes_refetch(now))? {
-            return Ok(Newer::Coming(fetch));
+    ) -> Result<Refetch, AuthError> {
+        if let Some(fetch) = self.fetch_if(tasks, || self.claim_refetch(now))? {
+            return Ok(Refetch::Pending(fetch));
         }
         // A fetch may have landed since they were seen.
         let newer = self.current(now, tasks);
         let newer = newer.filter(|keys| keys.generation != seen);
-        Ok(newer.map_or(Newer::No, Newer::Here))
+        Ok(newer.map_or(Refetch::Throttled, Refetch::Ready))
     }
 
     /// Lets one caller through for each cooldown; asked while no fetch can begin or end.
-    fn takes_refetch(&self, now: Duration) -> bool {
+    fn claim_refetch(&self, now: Duration) -> bool {
         let is_due = millis(now) >= self.next_refetch.load(Ordering::Relaxed);
         if is_due {
-            let next = millis(now.saturating_add(self.windows.cooldown));
+            let next = millis(now.saturating_add(self.policy.cooldown));
             self.next_refetch.store(next, Ordering::Relaxed);
         }
         is_due
@@ -152,7 +152,7 @@ impl PublishedKeys {
         self: &Arc<Self>,
         tasks: &Tasks,
         may_begin: impl FnOnce() -> bool,
-    ) -> Result<Option<Waiter<()>>, AuthError> {
+    ) -> Result<Option<Flight<()>>, AuthError> {
         let keys = Arc::clone(self);
         let fetch = move || {
             let (keys, span) = (Arc::clone(&keys), tracing::debug_span!("fetch_keys"));
@@ -163,32 +163,32 @@ impl PublishedKeys {
             .map_err(|error| Reason::from(error).into())
     }
 
-    pub(super) fn misfit(&self, reason: Reason, now: Duration) -> AuthError {
+    pub(super) fn key_mismatch(&self, reason: Reason, now: Duration) -> AuthError {
         let state = self.state.load();
         if state.failures == 0 {
             return reason.into();
         }
         let now = Duration::from_millis(millis(now));
         let refetch = Duration::from_millis(self.next_refetch.load(Ordering::Relaxed));
-        let next = match &state.held {
-            Some(held) => refetch.min(held.ends.refresh_at.max(state.next_try)),
+        let next = match &state.fetched {
+            Some(fetched) => refetch.min(fetched.deadlines.refresh_at.max(state.next_try)),
             None => state.next_try,
         };
-        AuthError::retry_after(Reason::NoKeys, next.saturating_sub(now))
+        AuthError::unavailable_for(Reason::NoKeys, next.saturating_sub(now))
     }
 
     async fn renew(&self) {
-        let asked = self.clock.monotonic();
-        let begun = Try::begin(self, asked);
+        let asked_at = self.clock.monotonic();
+        let begun = Try::begin(self, asked_at);
         let fetched = self.source.fetch(begun.known.clone()).await;
         match fetched {
             Ok(fetched) => {
                 self.record.worked();
-                self.adopt(begun.known.as_ref(), fetched, asked);
+                self.adopt(begun.known.as_ref(), fetched, asked_at);
             }
             Err(error) => {
                 self.record.failed(error.failure(), self.clock.unix_time());
-                self.fail(&error, asked);
+                self.fail(&error, asked_at);
             }
         }
         begun.end();
@@ -202,40 +202,42 @@ impl PublishedKeys {
         }
     }
 
-    fn fail(&self, error: &FetchError, asked: Duration) {
+    fn fail(&self, error: &FetchError, asked_at: Duration) {
         self.change(|state| {
-            report(error, state.held.is_some());
+            report(error, state.fetched.is_some());
             let failures = state.failures.saturating_add(1);
-            (!state.is_newer_than(asked)).then(|| State {
+            (!state.is_newer_than(asked_at)).then(|| State {
                 failures,
-                ..state.tried(asked)
+                ..state.tried(asked_at)
             })
         });
     }
 
-    fn adopt(&self, known: Option<&HeaderValue>, fetched: Fetched, asked: Duration) {
+    fn adopt(&self, known: Option<&HeaderValue>, fetched: Fetched, asked_at: Duration) {
         self.change(|state| {
-            if state.is_newer_than(asked) {
+            if state.is_newer_than(asked_at) {
                 return None;
             }
-            let (keys, tag) = match (fetched, state.held.clone()) {
+            let (keys, tag) = match (fetched, state.fetched.clone()) {
                 // Other keys came meanwhile: what is unchanged is not them.
-                (Fetched::Unchanged, Some(held)) if held.tag.as_ref() != known => return None,
-                (Fetched::Unchanged, Some(held)) => (held.keys, held.tag),
+                (Fetched::Unchanged, Some(fetched)) if fetched.tag.as_ref() != known => {
+                    return None;
+                }
+                (Fetched::Unchanged, Some(fetched)) => (fetched.keys, fetched.tag),
                 // Never: without a tag, `source` takes 304 for an error.
                 (Fetched::Unchanged, None) => return None,
-                (Fetched::Keys(set, tag), held) => (succeed(set, held), tag),
+                (Fetched::Keys(set, tag), fetched) => (next_snapshot(set, fetched), tag),
             };
-            let held = Held {
+            let fetched = FetchedKeys {
                 keys,
-                ends: self.windows.ends(asked),
-                fetched_at: asked,
+                deadlines: self.policy.deadlines(asked_at),
+                fetched_at: asked_at,
                 tag,
             };
             Some(State {
-                held: Some(held),
+                fetched: Some(fetched),
                 failures: 0,
-                next_try: asked,
+                next_try: asked_at,
             })
         });
     }
@@ -244,7 +246,7 @@ impl PublishedKeys {
 /// A fetch under way. It is noted as a try at once, so that one that panics is followed by a pause
 /// like any other.
 struct Try<'a> {
-    keys: &'a PublishedKeys,
+    keys: &'a RemoteKeySet,
     /// The tag of the keys that were held when it began.
     known: Option<HeaderValue>,
     next_try_before: Duration,
@@ -253,17 +255,20 @@ struct Try<'a> {
 }
 
 impl<'a> Try<'a> {
-    fn begin(keys: &'a PublishedKeys, asked: Duration) -> Self {
+    fn begin(keys: &'a RemoteKeySet, asked_at: Duration) -> Self {
         let before = keys.state.load_full();
-        let tried = before.tried(asked);
+        let tried = before.tried(asked_at);
         let begun = Self {
             keys,
-            known: before.held.as_ref().and_then(|held| held.tag.clone()),
+            known: before
+                .fetched
+                .as_ref()
+                .and_then(|fetched| fetched.tag.clone()),
             next_try_before: before.next_try,
             next_try: tried.next_try,
             is_over: false,
         };
-        keys.change(|state| Some(state.tried(asked)));
+        keys.change(|state| Some(state.tried(asked_at)));
         begun
     }
 
@@ -315,7 +320,7 @@ mod tests {
     }
 
     /// Keys that nobody can renew now: a token that did not fit has just caused a fetch.
-    fn landed(generation: Generation, port: u16) -> Arc<PublishedKeys> {
+    fn landed(generation: Generation, port: u16) -> Arc<RemoteKeySet> {
         let retry = RetryPolicy {
             deadline: HOUR,
             retries: 0,
@@ -324,35 +329,35 @@ mod tests {
         };
         let url = format!("http://127.0.0.1:{port}").parse().unwrap();
         let source = KeySource::new(Transport::new(HOUR), url, None, retry);
-        let windows = KeyWindows {
+        let policy = KeyRefreshPolicy {
             fresh: HOUR,
             refresh_ahead: HOUR / 60,
             cooldown: HOUR,
             max_stale: HOUR,
         };
-        let keys = PublishedKeys::new(source, windows, Arc::new(SystemClock));
+        let keys = RemoteKeySet::new(source, policy, Arc::new(SystemClock));
         keys.state.store(Arc::new(State {
-            held: Some(Held {
-                keys: Arc::new(KeysInUse {
+            fetched: Some(FetchedKeys {
+                keys: Arc::new(KeySnapshot {
                     set: set(),
                     generation,
                 }),
-                ends: windows.ends(Duration::ZERO),
+                deadlines: policy.deadlines(Duration::ZERO),
                 fetched_at: Duration::ZERO,
                 tag: None,
             }),
             ..State::default()
         }));
-        assert!(keys.takes_refetch(Duration::ZERO));
+        assert!(keys.claim_refetch(Duration::ZERO));
         Arc::new(keys)
     }
 
     #[tokio::test]
     async fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
         let (keys, tasks) = (landed(2, 9), Tasks::new(HOUR));
-        let newer = |seen| keys.newer(seen, Duration::ZERO, &tasks).unwrap();
-        assert!(matches!(newer(1), Newer::Here(keys) if keys.generation == 2));
-        assert!(matches!(newer(2), Newer::No));
+        let newer = |seen| keys.refetch(seen, Duration::ZERO, &tasks).unwrap();
+        assert!(matches!(newer(1), Refetch::Ready(keys) if keys.generation == 2));
+        assert!(matches!(newer(2), Refetch::Throttled));
     }
 
     /// Eight tokens at once: one may fetch, and each of the others has to wait for that.
@@ -369,14 +374,16 @@ mod tests {
                 let ask = || {
                     let _inside = here.enter();
                     start.wait();
-                    matches!(keys.newer(1, now, &tasks), Ok(Newer::Coming(_)))
+                    matches!(keys.refetch(1, now, &tasks), Ok(Refetch::Pending(_)))
                 };
-                let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
-                asked.into_iter().all(|asked| asked.join().unwrap())
+                let asked_at: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+                asked_at
+                    .into_iter()
+                    .all(|asked_at| asked_at.join().unwrap())
             });
             assert!(waits, "round {round}");
             drop(tasks);
-            while keys.fetches.under_way() > 0 {
+            while keys.fetches.in_flight() > 0 {
                 tokio::task::yield_now().await;
             }
         }

@@ -11,7 +11,7 @@ const REGAINED_PER_SECOND: f64 = 0.05;
 /// Additive increase, multiplicative decrease (Chiu and Jain, 1989): replicas that share one limit
 /// and know nothing of each other come to even shares of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct Aimd {
     /// The share at `since`.
     share: f64,
     /// It grows from here on; nothing is earned earlier, since Clerk asked for a pause until then.
@@ -20,7 +20,7 @@ pub(super) struct Pace {
     halved_at: Option<Duration>,
 }
 
-impl Pace {
+impl Aimd {
     pub(super) const fn full(now: Duration) -> Self {
         Self {
             share: 1.0,
@@ -94,33 +94,33 @@ mod tests {
 
     #[test]
     fn a_full_pace_is_the_configured_rate() {
-        let pace = Pace::full(at(0));
-        assert_eq!(pace.worth(at(1_000), at(3_500)), 2.5);
-        assert_eq!(pace.wait(at(1_000), 0.2), at(200));
-        assert_eq!(pace.wait(at(0), f64::INFINITY), Duration::MAX);
+        let aimd = Aimd::full(at(0));
+        assert_eq!(aimd.worth(at(1_000), at(3_500)), 2.5);
+        assert_eq!(aimd.wait(at(1_000), 0.2), at(200));
+        assert_eq!(aimd.wait(at(0), f64::INFINITY), Duration::MAX);
     }
 
     #[test]
     fn a_halved_pace_grows_by_a_twentieth_in_each_second_after_the_pause() {
-        let mut pace = Pace::full(at(0));
-        assert!(pace.halve(at(0), at(0), at(2_000)));
-        assert_eq!(pace.share(at(2_000)), 0.5);
-        assert!((pace.share(at(3_000)) - 0.55).abs() < 1e-9);
-        assert_eq!(pace.share(at(12_000)), 1.0);
-        assert_eq!(pace.worth(at(0), at(2_000)), 0.0);
+        let mut aimd = Aimd::full(at(0));
+        assert!(aimd.halve(at(0), at(0), at(2_000)));
+        assert_eq!(aimd.share(at(2_000)), 0.5);
+        assert!((aimd.share(at(3_000)) - 0.55).abs() < 1e-9);
+        assert_eq!(aimd.share(at(12_000)), 1.0);
+        assert_eq!(aimd.worth(at(0), at(2_000)), 0.0);
         // Ten seconds from one half to all are worth seven and a half.
-        assert!((pace.worth(at(0), at(12_000)) - 7.5).abs() < 1e-9);
-        assert!((pace.worth(at(0), at(13_000)) - 8.5).abs() < 1e-9);
+        assert!((aimd.worth(at(0), at(12_000)) - 7.5).abs() < 1e-9);
+        assert!((aimd.worth(at(0), at(13_000)) - 8.5).abs() < 1e-9);
     }
 
     #[test]
     fn a_wait_is_as_long_as_the_time_that_is_worth_it() {
-        let mut pace = Pace::full(at(0));
-        pace.halve(at(1), at(1_000), at(1_500));
+        let mut aimd = Aimd::full(at(0));
+        aimd.halve(at(1), at(1_000), at(1_500));
         for worth in [0.001, 0.02, 1.0, 7.4, 7.6, 100.0] {
             for now in [1_000, 1_500, 4_000, 30_000] {
-                let wait = pace.wait(at(now), worth);
-                let found = pace.worth(at(now), at(now) + wait);
+                let wait = aimd.wait(at(now), worth);
+                let found = aimd.worth(at(now), at(now) + wait);
                 assert!((found - worth).abs() < 1e-6, "{worth} at {now}: {found}");
             }
         }
@@ -128,11 +128,11 @@ mod tests {
 
     #[test]
     fn calls_that_were_under_way_do_not_halve_it_again() {
-        let mut pace = Pace::full(at(0));
-        assert!(pace.halve(at(100), at(200), at(200)));
-        assert!(!pace.halve(at(150), at(210), at(400)));
-        assert_eq!(pace.share(at(400)), 0.5, "and keeps the longer pause");
-        assert!(pace.halve(at(401), at(402), at(402)));
-        assert!((pace.share(at(402)) - 0.25).abs() < 1e-3);
+        let mut aimd = Aimd::full(at(0));
+        assert!(aimd.halve(at(100), at(200), at(200)));
+        assert!(!aimd.halve(at(150), at(210), at(400)));
+        assert_eq!(aimd.share(at(400)), 0.5, "and keeps the longer pause");
+        assert!(aimd.halve(at(401), at(402), at(402)));
+        assert!((aimd.share(at(402)) - 0.25).abs() < 1e-3);
     }
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::refresh::{Deadlines, pause_after};
 use super::set::KeySet;
-use super::windows::{KeyEnds, pause_after};
 
 /// Numbers the contents of the key set.
 pub(crate) type Generation = u64;
 
 /// Keys that are fit for use, and what they were called when they were read.
 #[derive(Debug)]
-pub(crate) struct KeysInUse {
+pub(crate) struct KeySnapshot {
     pub(crate) set: KeySet,
     pub(crate) generation: Generation,
 }
@@ -21,7 +21,7 @@ pub(crate) struct KeysInUse {
 /// The state of a store; replaced as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
-    pub(super) held: Option<Held>,
+    pub(super) fetched: Option<FetchedKeys>,
     /// Failed fetches since the last good one.
     pub(super) failures: u32,
     pub(super) next_try: Duration,
@@ -29,23 +29,24 @@ pub(super) struct State {
 
 /// Keys that were fetched.
 #[derive(Debug, Clone)]
-pub(super) struct Held {
-    pub(super) keys: Arc<KeysInUse>,
-    pub(super) ends: KeyEnds,
+pub(super) struct FetchedKeys {
+    pub(super) keys: Arc<KeySnapshot>,
+    pub(super) deadlines: Deadlines,
     pub(super) fetched_at: Duration,
     pub(super) tag: Option<HeaderValue>,
 }
 
 impl State {
     /// Rules 2 and 3: keys past their fresh time serve only while renewing them fails.
-    pub(super) fn serves(&self, held: &Held, now: Duration) -> bool {
-        now < held.ends.fresh_until || (self.failures > 0 && now < held.ends.stale_until)
+    pub(super) fn serves(&self, fetched: &FetchedKeys, now: Duration) -> bool {
+        now < fetched.deadlines.fresh_until
+            || (self.failures > 0 && now < fetched.deadlines.stale_until)
     }
 
     /// Returns `true` if the keys were asked for after that.
-    pub(super) fn is_newer_than(&self, asked: Duration) -> bool {
-        let held = self.held.as_ref();
-        held.is_some_and(|held| held.fetched_at > asked)
+    pub(super) fn is_newer_than(&self, asked_at: Duration) -> bool {
+        let fetched = self.fetched.as_ref();
+        fetched.is_some_and(|fetched| fetched.fetched_at > asked_at)
     }
 
     /// The state while a try is under way.
@@ -59,13 +60,13 @@ impl State {
 }
 
 /// Keeps the generation where the contents are the same.
-pub(super) fn succeed(set: KeySet, former: Option<Held>) -> Arc<KeysInUse> {
+pub(super) fn next_snapshot(set: KeySet, former: Option<FetchedKeys>) -> Arc<KeySnapshot> {
     match former {
-        Some(held) if held.keys.set == set => held.keys,
+        Some(fetched) if fetched.keys.set == set => fetched.keys,
         former => {
-            let generation = former.map_or(0, |held| held.keys.generation.saturating_add(1));
+            let generation = former.map_or(0, |fetched| fetched.keys.generation.saturating_add(1));
             tracing::info!(generation, "a new key set is in use");
-            Arc::new(KeysInUse { set, generation })
+            Arc::new(KeySnapshot { set, generation })
         }
     }
 }

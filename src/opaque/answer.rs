@@ -19,17 +19,22 @@ pub(crate) struct OpaquePolicy {
 
 impl OpaquePolicy {
     /// Reads the body of a 200.
-    pub(crate) fn read(&self, kind: TokenType, body: &[u8], now: UnixMillis) -> Read<MachineAuth> {
+    pub(crate) fn read(
+        &self,
+        token_type: TokenType,
+        body: &[u8],
+        now: UnixMillis,
+    ) -> Read<MachineAuth> {
         let fields = Fields::parse(body)?;
         // RFC 7662 §2.2: an inactive token is answered with nothing else.
         if fields.optional_flag("active")? == Some(false) {
             return Err(Reason::UnknownToken);
         }
-        if *fields.text("object")? != *object(kind) {
+        if *fields.text("object")? != *object(token_type) {
             return Err(Reason::UpstreamAnswer);
         }
         let facts = facts(&fields, now)?;
-        match kind {
+        match token_type {
             TokenType::M2m => m2m(facts),
             TokenType::ApiKey => self.api_key(&fields, facts),
             TokenType::OAuth => self.oauth(&fields, facts),
@@ -73,8 +78,8 @@ fn m2m(facts: Facts) -> Read<MachineAuth> {
     Ok(MachineAuth::M2m(M2mToken::new(facts)))
 }
 
-const fn object(kind: TokenType) -> &'static str {
-    match kind {
+const fn object(token_type: TokenType) -> &'static str {
+    match token_type {
         TokenType::M2m => "machine_to_machine_token",
         TokenType::ApiKey => "api_key",
         TokenType::OAuth => "clerk_idp_oauth_access_token",
@@ -117,31 +122,31 @@ mod tests {
         }
     }
 
-    fn good(kind: TokenType) -> Value {
-        let subject = match kind {
+    fn good(token_type: TokenType) -> Value {
+        let subject = match token_type {
             TokenType::M2m => "mch_a",
             TokenType::ApiKey | TokenType::OAuth => "user_a",
         };
         json!({
-            "object": object(kind), "id": "x_1", "subject": subject, "scopes": ["a"],
+            "object": object(token_type), "id": "x_1", "subject": subject, "scopes": ["a"],
             "type": "api_key", "revoked": false, "expired": false, "expiration": LATER,
         })
     }
 
-    fn read(kind: TokenType, body: &Value) -> Read<MachineAuth> {
-        policy().read(kind, body.to_string().as_bytes(), NOW)
+    fn read(token_type: TokenType, body: &Value) -> Read<MachineAuth> {
+        policy().read(token_type, body.to_string().as_bytes(), NOW)
     }
 
-    fn with(kind: TokenType, name: &str, value: Value) -> Read<MachineAuth> {
-        let mut body = good(kind);
+    fn with(token_type: TokenType, name: &str, value: Value) -> Read<MachineAuth> {
+        let mut body = good(token_type);
         body[name] = value;
-        read(kind, &body)
+        read(token_type, &body)
     }
 
     #[test]
     fn rule_8_a_200_that_says_no_is_a_bad_token() {
-        for kind in TokenType::ALL {
-            assert!(read(kind, &good(kind)).is_ok(), "{kind}");
+        for token_type in TokenType::ALL {
+            assert!(read(token_type, &good(token_type)).is_ok(), "{token_type}");
             for (name, value, reason) in [
                 ("revoked", json!(true), Reason::UnknownToken),
                 ("expired", json!(true), Reason::Expired),
@@ -149,11 +154,11 @@ mod tests {
                 ("expiration", json!(NOW.0), Reason::Expired),
                 ("subject", json!("client_a"), Reason::UnknownClass),
             ] {
-                let shown = format!("{kind} {name} {value}");
-                assert_eq!(with(kind, name, value), Err(reason), "{shown}");
+                let shown = format!("{token_type} {name} {value}");
+                assert_eq!(with(token_type, name, value), Err(reason), "{shown}");
             }
             let inactive = json!({"active": false});
-            assert_eq!(read(kind, &inactive), Err(Reason::UnknownToken));
+            assert_eq!(read(token_type, &inactive), Err(Reason::UnknownToken));
         }
         let machine = with(TokenType::ApiKey, "subject", json!("mch_a"));
         assert_eq!(machine, Err(Reason::UnknownClass));
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn rule_8_a_200_without_what_a_decision_needs_is_a_broken_upstream() {
-        for kind in TokenType::ALL {
+        for token_type in TokenType::ALL {
             let needed = [
                 "object",
                 "id",
@@ -172,26 +177,30 @@ mod tests {
                 "expired",
                 "expiration",
             ];
-            let own = (kind == TokenType::ApiKey).then_some("type");
+            let own = (token_type == TokenType::ApiKey).then_some("type");
             for name in needed.into_iter().chain(own) {
-                let mut body = good(kind);
+                let mut body = good(token_type);
                 body.as_object_mut().unwrap().remove(name);
                 assert_eq!(
-                    read(kind, &body),
+                    read(token_type, &body),
                     Err(Reason::UpstreamAnswer),
-                    "{kind} {name}"
+                    "{token_type} {name}"
                 );
                 assert_eq!(
-                    with(kind, name, json!([1])),
+                    with(token_type, name, json!([1])),
                     Err(Reason::UpstreamAnswer),
                     "{name}"
                 );
             }
             for broken in [json!([]), json!("x"), json!(null), json!({})] {
-                assert_eq!(read(kind, &broken), Err(Reason::UpstreamAnswer), "{broken}");
+                assert_eq!(
+                    read(token_type, &broken),
+                    Err(Reason::UpstreamAnswer),
+                    "{broken}"
+                );
             }
             assert_eq!(
-                with(kind, "object", json!("session")),
+                with(token_type, "object", json!("session")),
                 Err(Reason::UpstreamAnswer)
             );
             for scopes in [
@@ -201,12 +210,12 @@ mod tests {
                 json!({"a": true}),
                 json!(1),
             ] {
-                let shown = format!("{kind} {scopes}");
-                let read = with(kind, "scopes", scopes);
+                let shown = format!("{token_type} {scopes}");
+                let read = with(token_type, "scopes", scopes);
                 assert_eq!(read, Err(Reason::UpstreamAnswer), "{shown}");
             }
             for id in [json!(""), json!(null)] {
-                assert_eq!(with(kind, "id", id), Err(Reason::UpstreamAnswer));
+                assert_eq!(with(token_type, "id", id), Err(Reason::UpstreamAnswer));
             }
         }
         for body in ["", "<html>", "{\"object\":"] {
@@ -217,28 +226,28 @@ mod tests {
 
     #[test]
     fn rule_8_what_no_decision_needs_may_be_missing() {
-        for kind in TokenType::ALL {
-            let mut body = good(kind);
+        for token_type in TokenType::ALL {
+            let mut body = good(token_type);
             for name in ["scopes", "claims", "name", "created_at"] {
                 body.as_object_mut().unwrap().remove(name);
             }
             body["expiration"] = json!(null);
-            let auth = read(kind, &body).unwrap();
+            let auth = read(token_type, &body).unwrap();
             assert!(auth.expires_at().is_none() && auth.scopes().is_empty());
         }
     }
 
     #[test]
     fn rule_8_times_may_be_seconds_or_milliseconds_and_floats() {
-        for kind in TokenType::ALL {
+        for token_type in TokenType::ALL {
             for time in [json!(LATER), json!(LATER as f64), json!(LATER / 1000)] {
-                let auth = with(kind, "expiration", time).unwrap();
-                assert_eq!(auth.expiry(), Some(UnixMillis(LATER)), "{kind}");
+                let auth = with(token_type, "expiration", time).unwrap();
+                assert_eq!(auth.expiry(), Some(UnixMillis(LATER)), "{token_type}");
             }
-            let past = with(kind, "expiration", json!(NOW.0 / 1000));
+            let past = with(token_type, "expiration", json!(NOW.0 / 1000));
             assert_eq!(past, Err(Reason::Expired));
             for broken in [json!(-1), json!(1e300)] {
-                let read = with(kind, "expiration", broken);
+                let read = with(token_type, "expiration", broken);
                 assert_eq!(read, Err(Reason::UpstreamAnswer));
             }
         }

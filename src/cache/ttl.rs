@@ -10,7 +10,7 @@ const REFRESH_AT: f64 = 0.8;
 
 /// The lengths of the windows in which a remembered answer may be used.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Windows {
+pub(crate) struct Ttl {
     /// Served without a question.
     pub(crate) fresh: Duration,
     /// Asked for again before its fresh time ends.
@@ -26,27 +26,27 @@ pub(crate) struct Windows {
 
 /// The ends of the windows of one answer, on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ends {
+pub(crate) struct Deadlines {
     pub(crate) refresh_at: Duration,
     pub(crate) fresh_until: Duration,
     pub(crate) stale_until: Duration,
 }
 
-impl Windows {
+impl Ttl {
     /// Returns the ends for an answer that was asked for at `asked`.
     ///
     /// Time counts from the question, not from the answer: Clerk may have decided any time since.
-    pub(crate) fn ends(&self, key: &CacheKey, asked: Duration) -> Ends {
+    pub(crate) fn deadlines(&self, key: &CacheKey, asked_at: Duration) -> Deadlines {
         let fresh = self
             .fresh
             .mul_f64(1.0 + self.jitter * (2.0 * spread(key.random_part()) - 1.0));
-        let fresh_until = asked.saturating_add(fresh);
+        let fresh_until = asked_at.saturating_add(fresh);
         let refresh_at = if self.renewed {
-            asked.saturating_add(fresh.mul_f64(REFRESH_AT))
+            asked_at.saturating_add(fresh.mul_f64(REFRESH_AT))
         } else {
             fresh_until
         };
-        Ends {
+        Deadlines {
             refresh_at,
             fresh_until,
             stale_until: fresh_until.saturating_add(self.stale_if_error),
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn rule_10_fresh_time_varies_by_ten_percent_and_no_more() {
         let second = Duration::from_secs(1);
-        let windows = Windows {
+        let ttl = Ttl {
             fresh: second * 60,
             renewed: true,
             jitter: 0.1,
@@ -79,19 +79,31 @@ mod tests {
         let hasher = KeyHasher::new().unwrap();
         let fresh: Vec<_> = (0..500)
             .map(|n| {
-                windows.ends(
+                ttl.deadlines(
                     &hasher.key(Domain::M2m, n.to_string().as_bytes()),
                     second * 100,
                 )
             })
             .collect();
-        for ends in &fresh {
-            assert!(ends.fresh_until >= second * 154 && ends.fresh_until <= second * 166);
-            assert!(ends.refresh_at >= second * 143 && ends.refresh_at < ends.fresh_until);
-            assert_eq!(ends.stale_until, ends.fresh_until + second * 30);
-            assert!(ends.stale_until <= second * 100 + windows.longest());
+        for deadlines in &fresh {
+            assert!(deadlines.fresh_until >= second * 154 && deadlines.fresh_until <= second * 166);
+            assert!(
+                deadlines.refresh_at >= second * 143
+                    && deadlines.refresh_at < deadlines.fresh_until
+            );
+            assert_eq!(deadlines.stale_until, deadlines.fresh_until + second * 30);
+            assert!(deadlines.stale_until <= second * 100 + ttl.longest());
         }
-        let spread = |bound: u64| fresh.iter().any(|ends| ends.fresh_until.as_secs() < bound);
-        assert!(spread(157) && fresh.iter().any(|ends| ends.fresh_until.as_secs() > 163));
+        let spread = |bound: u64| {
+            fresh
+                .iter()
+                .any(|deadlines| deadlines.fresh_until.as_secs() < bound)
+        };
+        assert!(
+            spread(157)
+                && fresh
+                    .iter()
+                    .any(|deadlines| deadlines.fresh_until.as_secs() > 163)
+        );
     }
 }

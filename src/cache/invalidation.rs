@@ -17,7 +17,7 @@
 //!    one window, 1 of 40 000 after 20 000, 1 of 40 after 65 536, and nearly always after 300 000.
 //!    So there is no bound past which all is forgotten at once.
 //! 4. An answer that is touched, by chance or not, is asked about again before it is used, as a
-//!    known token's ([`Found::Invalidated`](super::memo::Found)): that costs a call from the share
+//!    known token's ([`CacheState::Invalidated`](super::verdicts::CacheState)): that costs a call from the share
 //!    of known tokens, as the budget allows. While Clerk cannot be asked it is not used: nobody can
 //!    tell which of the two it is.
 
@@ -32,7 +32,7 @@ pub(crate) struct Epoch(u64);
 
 /// The invalidations there were.
 #[derive(Debug)]
-pub(crate) struct Marks {
+pub(crate) struct Invalidations {
     counter: AtomicU64,
     /// All that began below this reading is invalidated.
     floor: AtomicU64,
@@ -41,7 +41,7 @@ pub(crate) struct Marks {
     hasher: Arc<KeyHasher>,
 }
 
-impl Marks {
+impl Invalidations {
     pub(crate) const fn new(hasher: Arc<KeyHasher>) -> Self {
         Self {
             counter: AtomicU64::new(0),
@@ -56,40 +56,40 @@ impl Marks {
     }
 
     /// Returns `true` if an answer whose verification began at `began` still counts.
-    pub(crate) fn keeps<'a>(
+    pub(crate) fn is_current<'a>(
         &self,
-        began: Epoch,
+        epoch: Epoch,
         key: &CacheKey,
         names: impl FnOnce() -> [&'a str; 2],
     ) -> bool {
         // The common case costs one load: nothing was invalidated since.
-        if began == self.now() {
+        if epoch == self.now() {
             return true;
         }
         let touches = |sketch: &Sketch| {
-            sketch.touches(key, began)
+            sketch.touches(key, epoch)
                 || names()
                     .into_iter()
                     .filter(|name| !name.is_empty())
-                    .any(|name| sketch.touches(&self.key(name), began))
+                    .any(|name| sketch.touches(&self.key(name), epoch))
         };
-        self.floor.load(Ordering::Relaxed) <= began.0 && !self.sketch.get().is_some_and(touches)
+        self.floor.load(Ordering::Relaxed) <= epoch.0 && !self.sketch.get().is_some_and(touches)
     }
 
-    pub(crate) fn forget_all(&self) {
+    pub(crate) fn invalidate_all(&self) {
         self.publish(|mark| {
             self.floor.fetch_max(mark, Ordering::Relaxed);
         });
     }
 
-    pub(crate) fn forget_key(&self, key: CacheKey) {
+    pub(crate) fn invalidate_key(&self, key: CacheKey) {
         let sketch = self.sketch.get_or_init(Sketch::new);
         self.publish(|mark| sketch.set(&key, mark));
     }
 
     /// Forgets what belongs to a token id or a subject.
-    pub(crate) fn forget_name(&self, name: &str) {
-        self.forget_key(self.key(name));
+    pub(crate) fn invalidate_tag(&self, name: &str) {
+        self.invalidate_key(self.key(name));
     }
 
     fn key(&self, name: &str) -> CacheKey {
@@ -126,9 +126,9 @@ impl Sketch {
         }
     }
 
-    fn touches(&self, key: &CacheKey, began: Epoch) -> bool {
+    fn touches(&self, key: &CacheKey, epoch: Epoch) -> bool {
         self.slots(key)
-            .all(|slot| slot.load(Ordering::Relaxed) > began.0)
+            .all(|slot| slot.load(Ordering::Relaxed) > epoch.0)
     }
 
     fn slots(&self, key: &CacheKey) -> impl Iterator<Item = &AtomicU64> {
@@ -142,44 +142,51 @@ impl Sketch {
 mod tests {
     use super::*;
 
-    fn marks() -> (Marks, [CacheKey; 2]) {
+    fn invalidations() -> (Invalidations, [CacheKey; 2]) {
         let hasher = KeyHasher::new().unwrap();
         let keys = [b"a", b"b"].map(|text| hasher.key(Domain::M2m, text));
-        (Marks::new(Arc::new(hasher)), keys)
+        (Invalidations::new(Arc::new(hasher)), keys)
     }
 
     #[test]
     fn rule_10_a_mark_hits_what_began_before_it_and_nothing_else() {
-        let (marks, [a, b]) = marks();
-        let before = marks.now();
-        marks.forget_name("mt_1");
-        let after = marks.now();
-        assert!(!marks.keeps(before, &a, || ["mt_1", "mch_1"]));
-        assert!(!marks.keeps(before, &a, || ["x", "mt_1"]));
-        assert!(marks.keeps(before, &a, || ["mt_2", "mch_1"]));
-        assert!(marks.keeps(after, &a, || ["mt_1", "mch_1"]));
-        marks.forget_key(a);
-        assert!(!marks.keeps(after, &a, || ["", ""]) && marks.keeps(after, &b, || ["", ""]));
-        marks.forget_all();
-        assert!(!marks.keeps(after, &b, || ["", ""]) && marks.keeps(marks.now(), &a, || ["", ""]));
+        let (invalidations, [a, b]) = invalidations();
+        let before = invalidations.now();
+        invalidations.invalidate_tag("mt_1");
+        let after = invalidations.now();
+        assert!(!invalidations.is_current(before, &a, || ["mt_1", "mch_1"]));
+        assert!(!invalidations.is_current(before, &a, || ["x", "mt_1"]));
+        assert!(invalidations.is_current(before, &a, || ["mt_2", "mch_1"]));
+        assert!(invalidations.is_current(after, &a, || ["mt_1", "mch_1"]));
+        invalidations.invalidate_key(a);
+        assert!(
+            !invalidations.is_current(after, &a, || ["", ""])
+                && invalidations.is_current(after, &b, || ["", ""])
+        );
+        invalidations.invalidate_all();
+        assert!(
+            !invalidations.is_current(after, &b, || ["", ""])
+                && invalidations.is_current(invalidations.now(), &a, || ["", ""])
+        );
     }
 
     #[test]
     fn rule_10_what_has_no_name_is_not_invalidated_by_an_empty_one() {
-        let (marks, [a, _]) = marks();
-        let before = marks.now();
-        marks.forget_name("");
-        assert!(marks.keeps(before, &a, || ["", "mch_1"]));
+        let (invalidations, [a, _]) = invalidations();
+        let before = invalidations.now();
+        invalidations.invalidate_tag("");
+        assert!(invalidations.is_current(before, &a, || ["", "mch_1"]));
     }
 
     /// How many of 2 000 untouched answers are touched after so many marks on other names.
-    fn touched_by_chance(marks: &Marks, count: usize) -> usize {
-        let before = marks.now();
-        marks.forget_name("invalidated");
+    fn touched_by_chance(invalidations: &Invalidations, count: usize) -> usize {
+        let before = invalidations.now();
+        invalidations.invalidate_tag("invalidated");
         for n in 0..count {
-            marks.forget_name(&format!("mt_{n}"));
+            invalidations.invalidate_tag(&format!("mt_{n}"));
         }
-        let kept = |name: &str| marks.keeps(before, &marks.key(name), || [name, ""]);
+        let kept =
+            |name: &str| invalidations.is_current(before, &invalidations.key(name), || [name, ""]);
         assert!(!kept("invalidated"), "whatever comes after");
         (0..2_000).filter(|n| !kept(&format!("other {n}"))).count()
     }
@@ -192,31 +199,36 @@ mod tests {
             (65_536, 300, 0),
             (1_000_000, 2_000, 1_990),
         ] {
-            let (marks, _) = marks();
-            let touched = touched_by_chance(&marks, count);
+            let (invalidations, _) = invalidations();
+            let touched = touched_by_chance(&invalidations, count);
             assert!((least..=most).contains(&touched), "{count}: {touched}");
         }
     }
 
     #[test]
     fn rule_10_what_begins_after_any_number_of_marks_is_kept() {
-        let (marks, _) = marks();
-        assert!(touched_by_chance(&marks, 500_000) > 0);
-        assert_eq!(touched_by_chance(&marks, 10), 0, "all of it is over");
+        let (invalidations, _) = invalidations();
+        assert!(touched_by_chance(&invalidations, 500_000) > 0);
+        assert_eq!(
+            touched_by_chance(&invalidations, 10),
+            0,
+            "all of it is over"
+        );
     }
 
     #[test]
     fn rule_10_marks_of_many_threads_are_all_seen() {
-        let (marks, _) = marks();
-        let before = marks.now();
+        let (invalidations, _) = invalidations();
+        let before = invalidations.now();
         std::thread::scope(|scope| {
             for thread in 0..4 {
-                let marks = &marks;
+                let invalidations = &invalidations;
                 scope.spawn(move || {
                     for n in 0..1_000 {
                         let name = format!("{thread} {n}");
-                        marks.forget_name(&name);
-                        let kept = marks.keeps(before, &marks.key(""), || [&name, ""]);
+                        invalidations.invalidate_tag(&name);
+                        let kept = invalidations
+                            .is_current(before, &invalidations.key(""), || [&name, ""]);
                         assert!(!kept, "{name}");
                     }
                 });
