@@ -33,7 +33,7 @@ pub fn bearer(lines: &[&[u8]]) -> Option<String> {
 pub fn shape(token: &[u8]) -> Option<&'static str> {
     match classify(RawToken::new(token, 8_192).ok()?.parse().ok()?)? {
         Format::Jwt => Some("jwt"),
-        Format::Opaque(kind) => Some(kind.as_str()),
+        Format::Opaque(token_type) => Some(token_type.as_str()),
     }
 }
 
@@ -70,12 +70,14 @@ pub fn key_set(document: &[u8]) -> bool {
 
 /// Reads the body of a 200 about a type of token; returns its subject if it is good.
 #[must_use]
-pub fn answer(kind: TokenType, body: &[u8]) -> Option<String> {
+pub fn answer(token_type: TokenType, body: &[u8]) -> Option<String> {
     let policy = OpaquePolicy {
         api_key_subjects: vec!["user_".into(), "org_".into()],
         audience: Audience::default(),
         clients: Clients::default(),
     };
-    let auth = policy.read(kind, body, UnixMillis(NOW * 1_000)).ok()?;
+    let auth = policy
+        .read(token_type, body, UnixMillis(NOW * 1_000))
+        .ok()?;
     Some(auth.subject().to_owned())
 }

@@ -111,10 +111,10 @@ impl Core {
     ) -> Result<JwtVerdict, VerifyError> {
         let (epoch, asked_at) = (self.jwts.epoch(), self.clock.monotonic());
         let jwt = UnverifiedJwt::parse(candidate.token).map_err(VerifyError::Invalid)?;
-        if !candidate.accept.contains(jwt.class()) {
+        if !candidate.accept.contains(jwt.token_type()) {
             return Err(VerifyError::Invalid(Reason::TypeNotAccepted));
         }
-        jwt.check_class(&self.jwt_policy)
+        jwt.check_token_type(&self.jwt_policy)
             .map_err(VerifyError::Invalid)?;
         let keys = keys.ok_or(VerifyError::KeyMismatch(Reason::NoKeys))?;
         let sender = self.hasher.key(Domain::Machine, jwt.subject().as_bytes());

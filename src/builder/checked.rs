@@ -195,10 +195,15 @@ fn check_wanted(wanted: TokenTypes, possible: TokenTypes) -> Checked<()> {
             "the list is empty; name at least one type",
         ));
     }
-    match wanted.iter().find(|kind| !possible.contains(*kind)) {
-        Some(kind) => Err(BuildError::new(
+    match wanted
+        .iter()
+        .find(|token_type| !possible.contains(*token_type))
+    {
+        Some(token_type) => Err(BuildError::new(
             SECRET_KEY,
-            format_args!("`{kind}` is to be accepted and cannot be verified without this secret"),
+            format_args!(
+                "`{token_type}` is to be accepted and cannot be verified without this secret"
+            ),
         )),
         None => Ok(()),
     }

@@ -13,7 +13,7 @@ use crate::token::TokenType;
 pub(crate) struct UnverifiedJwt<'a> {
     pub(super) header: Header,
     pub(super) claims: Claims,
-    pub(super) class: TokenType,
+    pub(super) token_type: TokenType,
     /// Header and claims as they were signed.
     pub(super) message: &'a [u8],
     pub(super) signature: Vec<u8>,
@@ -34,18 +34,18 @@ impl<'a> UnverifiedJwt<'a> {
             .and_then(Claims::parse)
             .ok_or(Reason::BadClaims)?;
         let signature = decode(signature).ok_or(Reason::BadJwt)?;
-        let class = class(&header, &claims).ok_or(Reason::UnknownClass)?;
+        let token_type = token_type(&header, &claims).ok_or(Reason::UnknownClass)?;
         Ok(Self {
             header,
             claims,
-            class,
+            token_type,
             message: message.as_bytes(),
             signature,
         })
     }
 
-    pub(crate) const fn class(&self) -> TokenType {
-        self.class
+    pub(crate) const fn token_type(&self) -> TokenType {
+        self.token_type
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {
@@ -61,7 +61,7 @@ impl<'a> UnverifiedJwt<'a> {
 ///
 /// Session tokens and JWT templates of the same instance carry a good signature too: their class
 /// mark, or a user as the subject of a plain JWT, keeps them out.
-fn class(header: &Header, claims: &Claims) -> Option<TokenType> {
+fn token_type(header: &Header, claims: &Claims) -> Option<TokenType> {
     let is_machine = claims.subject.starts_with("mch_");
     match (header.typ, header.cat) {
         (Typ::Jwt, Category::M2m | Category::Ignore | Category::Absent) if is_machine => {
@@ -119,7 +119,7 @@ mod tests {
     fn class_of(typ: Option<&str>, cat: Option<&str>, sub: &str) -> Option<TokenType> {
         UnverifiedJwt::parse(&token(typ, cat, sub))
             .ok()
-            .map(|jwt| jwt.class())
+            .map(|jwt| jwt.token_type())
     }
 
     #[test]

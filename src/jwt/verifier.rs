@@ -32,7 +32,7 @@ pub(crate) struct JwtPolicy {
 #[derive(Debug)]
 pub(crate) struct Signed {
     claims: Claims,
-    class: TokenType,
+    token_type: TokenType,
 }
 
 impl UnverifiedJwt<'_> {
@@ -41,7 +41,7 @@ impl UnverifiedJwt<'_> {
         self.check_signature(keys)?;
         Ok(Signed {
             claims: self.claims,
-            class: self.class,
+            token_type: self.token_type,
         })
     }
 
@@ -58,9 +58,9 @@ impl UnverifiedJwt<'_> {
     }
 
     /// Refuses, before any signature work, a token that lacks a class mark where one is required.
-    pub(crate) fn check_class(&self, policy: &JwtPolicy) -> Result<(), Reason> {
+    pub(crate) fn check_token_type(&self, policy: &JwtPolicy) -> Result<(), Reason> {
         let unmarked = self.header.cat == Category::Absent;
-        if policy.require_cat && unmarked && self.class == TokenType::M2m {
+        if policy.require_cat && unmarked && self.token_type == TokenType::M2m {
             return Err(Reason::UnknownClass);
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Signed {
         policy.check_times(&self.claims, now)?;
         policy.check_lifetime(&self.claims)?;
         policy.check_issuer(self.claims.issuer.as_deref())?;
-        match self.class {
+        match self.token_type {
             TokenType::OAuth => {
                 policy.audience.check(self.claims.audience.as_deref())?;
                 policy.clients.check(self.claims.client_id.as_deref())?;
@@ -172,8 +172,12 @@ mod tests {
         }
     }
 
-    fn accept(policy: &JwtPolicy, class: TokenType, extra: Value) -> Result<MachineAuth, Reason> {
-        let subject = if class == TokenType::OAuth {
+    fn accept(
+        policy: &JwtPolicy,
+        token_type: TokenType,
+        extra: Value,
+    ) -> Result<MachineAuth, Reason> {
+        let subject = if token_type == TokenType::OAuth {
             "user_a"
         } else {
             "mch_a"
@@ -184,7 +188,7 @@ mod tests {
             .unwrap()
             .extend(extra.as_object().unwrap().clone());
         let claims = Claims::parse(members.to_string().into_bytes()).unwrap();
-        Signed { claims, class }.accept(policy, Duration::from_secs(1000))
+        Signed { claims, token_type }.accept(policy, Duration::from_secs(1000))
     }
 
     fn m2m(policy: &JwtPolicy, extra: Value) -> Result<MachineAuth, Reason> {

@@ -49,12 +49,12 @@ impl Sessions {
     pub(super) fn owner(&self, auth: Option<&MachineAuth>) -> Option<Owner> {
         let mut bytes = Vec::new();
         if let Some(auth) = auth {
-            let kind = match auth.token_type() {
+            let token_type = match auth.token_type() {
                 TokenType::M2m => 1,
                 TokenType::ApiKey => 2,
                 TokenType::OAuth => 3,
             };
-            bytes.push(kind);
+            bytes.push(token_type);
             // With its length, so that no two pairs read alike.
             bytes.extend(auth.subject().len().to_le_bytes());
             bytes.extend(auth.subject().as_bytes());

@@ -50,7 +50,7 @@ async fn health_is_fit_for_a_readiness_route() {
         ("problem", json!(null)),
         ("lastError", json!(null)),
         ("inFlight", json!(0)),
-        ("throttled_refreshes", json!(0)),
+        ("throttledRefreshes", json!(0)),
         ("callsLeftUnknown", json!(150)),
         ("callsLeftKnown", json!(170)),
     ] {
