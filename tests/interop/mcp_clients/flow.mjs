@@ -1,6 +1,8 @@
 // The two npm clients against examples/mcp_server: sign in, call, step up, be sent away.
 //
-//   node flow.mjs sdk|client MCP_URL [whole|audience|resource]
+//   node flow.mjs sdk|client MCP_URL [whole|modern|audience|resource]
+//
+// `modern` is the whole flow on the stateless revision of the protocol, which only the newer client knows.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -82,7 +84,8 @@ function finish(transport, browser) {
     : transport.finishAuth(code, browser.callback.get("iss") ?? undefined);
 }
 
-const newClient = () => new Client({ name: "interop", version: "1" });
+const modern = what === "modern" && { versionNegotiation: { mode: "auto" } };
+const newClient = () => new Client({ name: "interop", version: "1" }, { ...modern });
 
 async function connected(browser, fetchFn) {
   const options = { authProvider: browser, ...(fetchFn && { fetch: fetchFn }) };
@@ -117,6 +120,8 @@ const failure = async (work) => {
 async function whole() {
   const browser = new Browser();
   const session = await connected(browser);
+  const revision = session.transport.protocolVersion ?? session.client.getNegotiatedProtocolVersion();
+  check(`speaks revision ${revision}`, revision === (modern ? "2026-07-28" : "2025-11-25"));
   check("signs in", browser.asked.length === 1, browser.asked.length);
   const asked = browser.asked[0].searchParams;
   check("names the resource", asked.get("resource") === url, asked.get("resource"));
@@ -200,7 +205,7 @@ const version = JSON.parse(
 ).version;
 console.log(`${packageName} ${version}`);
 try {
-  await { whole, audience, resource }[what]();
+  await { whole, modern: whole, audience, resource }[what]();
 } catch (error) {
   check(what, false, error.stack);
 }

@@ -1,6 +1,8 @@
 """The Python client against examples/mcp_server: sign in, call, step up, be sent away.
 
-python flow.py MCP_URL [whole|audience|resource]
+python flow.py MCP_URL [whole|modern|audience|resource]
+
+`modern` is the whole flow on the stateless revision of the protocol.
 """
 
 import asyncio
@@ -103,7 +105,7 @@ async def with_session(browser, storage, work):
     async with httpx2.AsyncClient(auth=auth, transport=Meddled()) as http:
         async with streamable_http_client(URL, http_client=http) as streams:
             async with ClientSession(streams[0], streams[1]) as session:
-                await session.initialize()
+                await (session.discover() if WHAT == "modern" else session.initialize())
                 return await work(session)
 
 
@@ -115,6 +117,8 @@ async def whole():
     browser, storage = Browser(), Storage()
 
     async def work(session):
+        expected = "2026-07-28" if WHAT == "modern" else "2025-11-25"
+        check(f"speaks revision {session.protocol_version}", session.protocol_version == expected)
         check("signs in", len(browser.asked) == 1, len(browser.asked))
         asked = browser.asked[0]
         check("names the resource", asked.get("resource") == URL, asked)
@@ -173,7 +177,7 @@ async def resource():
 
 print(f"mcp {version('mcp')}")
 try:
-    asyncio.run({"whole": whole, "audience": audience, "resource": resource}[WHAT]())
+    asyncio.run({"whole": whole, "modern": whole, "audience": audience, "resource": resource}[WHAT]())
 except BaseException as error:
     while getattr(error, "exceptions", None):
         error = error.exceptions[0]

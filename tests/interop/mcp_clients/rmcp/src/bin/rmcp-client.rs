@@ -60,6 +60,14 @@ async fn whole(url: &str, checks: &mut Checks) -> Outcome<()> {
     checks.check("names the resource", asked.contains(&resource), &asked);
     checks.check("asks for the least", !asked.contains("reports"), &asked);
     let session = session(url, manager).await?;
+    let revision = session
+        .peer_info()
+        .map(|info| info.protocol_version.to_string());
+    checks.check(
+        &format!("speaks revision {}", revision.as_deref().unwrap_or("?")),
+        revision.as_deref() == Some("2025-11-25"),
+        &revision,
+    );
     let me: Value = serde_json::from_str(&call(&session, "whoami", "{}").await?)?;
     checks.check("calls whoami", me["aud"][0] == url, &me);
 
