@@ -92,21 +92,21 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod health;
+pub mod health;
 mod id;
 mod identity;
 mod invalidate;
 mod jwt;
 mod keys;
-mod machine_secret;
-mod mcp;
-mod middleware;
+pub mod machine_secret;
+pub mod mcp;
+pub mod middleware;
 mod opaque;
 pub mod outbound;
 mod problem;
 mod random;
 mod receiver;
-mod resource;
+pub mod resource;
 mod revocation;
 mod scope;
 mod secret;
@@ -128,32 +128,24 @@ pub mod testing;
 pub use reqwest;
 
 pub use self::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
-pub use self::authenticator::{Authenticator, RequestHeaders};
+pub use self::authenticator::Authenticator;
 pub use self::builder::AuthenticatorBuilder;
 pub use self::clock::{Clock, SystemClock};
 pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
-pub use self::health::{BreakerState, Health, LastError, UpstreamProblem};
+pub use self::health::Health;
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
 pub use self::identity::{
     Actor, ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat,
 };
-pub use self::machine_secret::{MachineSecret, Reload, Rotation, RotationHandle, SecretWatch};
-pub use self::mcp::{
-    McpScopes, McpScopesFuture, McpScopesService, McpSessionGuard, McpSessionGuardFuture,
-    McpSessionGuardService,
-};
-pub use self::middleware::{
-    ClerkMachineAuth, ClerkMachineAuthService, Decided, EmptyBody, GrpcStatus, ProblemJson,
-    RequireScopes, RequireScopesService, ResponseForAuthError, ResponseFuture, require_scopes,
-};
+pub use self::machine_secret::MachineSecret;
+pub use self::mcp::{McpScopes, McpSessionGuard};
+pub use self::middleware::{ClerkMachineAuth, RequireScopes, ResponseForAuthError, require_scopes};
 pub use self::outbound::{
     M2mTokenLayer, M2mTokenSource, M2mTokenSourceBuilder, OutboundToken, TokenSourceError,
     TokenSourceErrorKind,
 };
-pub use self::resource::{
-    MetadataBody, ProtectedResource, ProtectedResourceMetadata, ProtectedResourceMetadataService,
-};
+pub use self::resource::{ProtectedResource, ProtectedResourceMetadata};
 pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{InstanceSecret, MachineSecretKey, SecretError, SecretKey};

@@ -5,7 +5,9 @@ use std::future::{Future, Ready, ready};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use clerk_machine_auth::{AuthError, Authenticator, ClerkMachineAuth, ClerkMachineAuthService};
+use clerk_machine_auth::{
+    AuthError, Authenticator, ClerkMachineAuth, middleware::ClerkMachineAuthService,
+};
 use http::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
 use http::{Request, Response};
 use tower_layer::Layer as _;

@@ -3,7 +3,6 @@
 mod cached;
 mod core;
 mod forget;
-mod headers;
 mod jwt;
 mod nested;
 mod opaque;
@@ -14,7 +13,6 @@ use std::time::Duration;
 
 pub(crate) use self::core::{Accepted, Core, OwnSecrets};
 pub(crate) use self::forget::Forget;
-pub use self::headers::RequestHeaders;
 use crate::admin::AdminClient;
 use crate::cache::{CacheKey, Domain, Lookup};
 use crate::error::{AuthError, Reason};
@@ -79,9 +77,7 @@ impl Authenticator {
         Self { core }
     }
 
-    /// Verifies the token that a request carries in its `Authorization` field.
-    ///
-    /// Takes a request, its [`Parts`](http::request::Parts) or a [`HeaderMap`](http::HeaderMap).
+    /// Verifies the token in the `Authorization` field of a request.
     ///
     /// # Errors
     ///
@@ -101,16 +97,13 @@ impl Authenticator {
     ///     .machine_id("mch_2vYVtestTESTtestTESTtestTEST")
     ///     .build()?;
     /// let request = http::Request::get("/reports").body(())?;
-    /// let error = clerk.authenticate(&request).await.unwrap_err();
+    /// let error = clerk.authenticate(request.headers()).await.unwrap_err();
     /// assert_eq!(error.kind(), AuthErrorKind::MissingToken);
     /// # Ok(()) }
     /// ```
-    pub async fn authenticate(
-        &self,
-        request: &impl RequestHeaders,
-    ) -> Result<MachineAuth, AuthError> {
+    pub async fn authenticate(&self, headers: &http::HeaderMap) -> Result<MachineAuth, AuthError> {
         let source = self.token_source(None);
-        let found = source.find(request.headers());
+        let found = source.find(headers);
         let (token, _) = found
             .map_err(|_| Reason::Malformed)?
             .ok_or(Reason::NoToken)?;

@@ -65,7 +65,7 @@ use crate::secret::MachineSecretKey;
 /// #     .build()?;
 /// use std::time::Duration;
 ///
-/// use clerk_machine_auth::{MachineId, MachineSecret, Rotation};
+/// use clerk_machine_auth::{MachineId, MachineSecret, machine_secret::Rotation};
 ///
 /// let secret = MachineSecret::managed(client, MachineId::new(machine.id())?);
 /// let before = secret.load().await?;

@@ -14,7 +14,9 @@ use tower_service::Service;
 
 use super::headers::Asked;
 use crate::error::{AuthError, Protection};
-use crate::middleware::{Decided, EmptyBody, Refusal, ResponseForAuthError, check_scopes, reject};
+use crate::middleware::{
+    EmptyBody, Refusal, ResponseForAuthError, ResponseFuture, check_scopes, reject,
+};
 use crate::scope::{ScopeListError, ScopePolicy};
 
 /// Asks for scopes by the tool that an MCP request calls; stands inside the layer of a
@@ -152,9 +154,9 @@ where
         let decided = match self.required.check(&request) {
             Ok(()) => {
                 request.extensions_mut().insert(refusal.clone());
-                Decided::inner(self.inner.call(request))
+                ResponseFuture::inner(self.inner.call(request))
             }
-            Err(error) => Decided::rejected(reject(&self.required.rejection, error)),
+            Err(error) => ResponseFuture::answered(reject(&self.required.rejection, error)),
         };
         McpScopesFuture {
             decided,
@@ -168,7 +170,7 @@ pin_project! {
     /// The future of [`McpScopesService`].
     pub struct McpScopesFuture<F, B, R> {
         #[pin]
-        decided: Decided<F, B>,
+        decided: ResponseFuture<F, B>,
         refusal: Refusal,
         rejection: R,
     }

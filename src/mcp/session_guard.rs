@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::sessions::{Owner, Sessions};
 use crate::error::{AuthError, Reason};
 use crate::identity::{Anonymous, MachineAuth};
-use crate::middleware::{Decided, EmptyBody, misplaced, reject};
+use crate::middleware::{EmptyBody, ResponseFuture, misplaced, reject};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
@@ -146,15 +146,18 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (decided, passed) = match self.check(&request) {
-            Ok(passed) => (Decided::inner(self.inner.call(request)), Some(passed)),
+            Ok(passed) => (
+                ResponseFuture::inner(self.inner.call(request)),
+                Some(passed),
+            ),
             Err(Stopped::Rejected(error)) => {
                 let response = reject(&EmptyBody, error);
-                (Decided::rejected(response), None)
+                (ResponseFuture::answered(response), None)
             }
             Err(Stopped::NotFound) => {
                 let mut response = Response::new(B::default());
                 *response.status_mut() = StatusCode::NOT_FOUND;
-                (Decided::rejected(response), None)
+                (ResponseFuture::answered(response), None)
             }
         };
         McpSessionGuardFuture {
@@ -169,7 +172,7 @@ pin_project! {
     /// The future of [`McpSessionGuardService`].
     pub struct McpSessionGuardFuture<F, B> {
         #[pin]
-        decided: Decided<F, B>,
+        decided: ResponseFuture<F, B>,
         passed: Option<Passed>,
         sessions: Arc<Sessions>,
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::future::BoxFuture;
@@ -10,45 +11,53 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::rejection::ResponseForAuthError;
-use super::service::Gate;
+use super::config::Config;
+use super::response::ResponseForAuthError;
 use crate::error::AuthError;
 use crate::identity::MachineAuth;
 
 pin_project! {
-    /// A request that was decided on: the inner service's future, or a rejection.
-    #[project = DecidedProjection]
-    pub enum Decided<F, B> {
-        #[doc(hidden)]
-        Inner { #[pin] future: F },
-        #[doc(hidden)]
-        Rejected { response: Option<Response<B>> },
+    /// The response of the inner service, or one that a layer gives in its place.
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        kind: Kind<F, B>,
     }
 }
 
-impl<F, B> Decided<F, B> {
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<F, B> {
+        Inner { #[pin] future: F },
+        Answered { response: Option<Response<B>> },
+    }
+}
+
+impl<F, B> ResponseFuture<F, B> {
     pub(crate) const fn inner(future: F) -> Self {
-        Self::Inner { future }
+        Self {
+            kind: Kind::Inner { future },
+        }
     }
 
-    pub(crate) const fn rejected(response: Response<B>) -> Self {
-        Self::Rejected {
-            response: Some(response),
+    pub(crate) const fn answered(response: Response<B>) -> Self {
+        let response = Some(response);
+        Self {
+            kind: Kind::Answered { response },
         }
     }
 }
 
-impl<F, B, E> Future for Decided<F, B>
+impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            DecidedProjection::Inner { future } => future.poll(cx),
+        match self.project().kind.project() {
+            KindProjection::Inner { future } => future.poll(cx),
             // Polled again after its end, which the contract of futures forbids, it never ends.
-            DecidedProjection::Rejected { response } => match response.take() {
+            KindProjection::Answered { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
@@ -61,7 +70,7 @@ pin_project! {
     ///
     /// Holds the request while its token is verified. Nothing is boxed and nothing awaited where a
     /// remembered verdict or a local key decides.
-    pub struct ResponseFuture<S, A, B, R>
+    pub struct ClerkMachineAuthFuture<S, A, B, R>
     where
         S: Service<Request<A>>,
     {
@@ -78,7 +87,7 @@ pin_project! {
         S: Service<Request<A>>,
     {
         Waiting { waiting: Option<Waiting<S, A, R>> },
-        Decided { #[pin] decided: Decided<S::Future, B> },
+        Responding { #[pin] response: ResponseFuture<S::Future, B> },
     }
 }
 
@@ -87,16 +96,16 @@ pub(super) struct Waiting<S, A, R> {
     pub(super) verdict: BoxFuture<'static, Result<MachineAuth, AuthError>>,
     pub(super) request: Request<A>,
     pub(super) inner: S,
-    pub(super) gate: Gate<R>,
+    pub(super) config: Arc<Config<R>>,
 }
 
-impl<S, A, B, R> ResponseFuture<S, A, B, R>
+impl<S, A, B, R> ClerkMachineAuthFuture<S, A, B, R>
 where
     S: Service<Request<A>>,
 {
-    pub(super) const fn decided(decided: Decided<S::Future, B>) -> Self {
+    pub(super) const fn responding(response: ResponseFuture<S::Future, B>) -> Self {
         Self {
-            state: State::Decided { decided },
+            state: State::Responding { response },
         }
     }
 
@@ -108,7 +117,7 @@ where
     }
 }
 
-impl<S, A, B, R> Future for ResponseFuture<S, A, B, R>
+impl<S, A, B, R> Future for ClerkMachineAuthFuture<S, A, B, R>
 where
     S: Service<Request<A>, Response = Response<B>>,
     R: ResponseForAuthError<B>,
@@ -124,36 +133,33 @@ where
             if let Some(Waiting {
                 request,
                 mut inner,
-                gate,
+                config,
                 ..
             }) = waiting.take()
             {
-                let decided = gate.settle(verdict, request, &mut inner);
-                state.set(State::Decided { decided });
+                let response = config.respond(verdict, request, &mut inner);
+                state.set(State::Responding { response });
             }
         }
         match state.project() {
-            StateProjection::Decided { decided } => decided.poll(cx),
+            StateProjection::Responding { response } => response.poll(cx),
             StateProjection::Waiting { .. } => Poll::Pending,
         }
     }
 }
 
-impl<F, B> fmt::Debug for Decided<F, B> {
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Inner { .. } => "Decided::Inner",
-            Self::Rejected { .. } => "Decided::Rejected",
-        })
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
-impl<S, A, B, R> fmt::Debug for ResponseFuture<S, A, B, R>
+impl<S, A, B, R> fmt::Debug for ClerkMachineAuthFuture<S, A, B, R>
 where
     S: Service<Request<A>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture")
+        f.debug_struct("ClerkMachineAuthFuture")
             .field("waiting", &matches!(self.state, State::Waiting { .. }))
             .finish_non_exhaustive()
     }
@@ -171,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_future_of_the_inner_service_takes_the_place_of_the_request() {
-        type Wrapped<const N: usize> = ResponseFuture<Answers<N>, (), [u8; N], ()>;
+        type Wrapped<const N: usize> = ClerkMachineAuthFuture<Answers<N>, (), [u8; N], ()>;
         let word = size_of::<usize>();
         assert!(size_of::<Wrapped<1_000>>() <= size_of::<Answer<1_000>>() + 2 * word);
         assert!(size_of::<Wrapped<0>>() <= size_of::<Waiting<Answers<0>, (), ()>>() + 2 * word);

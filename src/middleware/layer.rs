@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use tower_layer::Layer;
 
-use super::problem::ProblemJson;
-use super::service::{ClerkMachineAuthService, Config, Gate};
+use super::config::Config;
+use super::response::ProblemJson;
+use super::service::ClerkMachineAuthService;
 use crate::authenticator::Authenticator;
 use crate::error::Protection;
 use crate::jwt::Audience;
@@ -250,6 +251,6 @@ impl<S, R: Clone> Layer<S> for ClerkMachineAuth<R> {
     type Service = ClerkMachineAuthService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClerkMachineAuthService::new(inner, Gate(Arc::new(self.config.clone())))
+        ClerkMachineAuthService::new(inner, Arc::new(self.config.clone()))
     }
 }

@@ -1,20 +1,18 @@
-//! The tower layers: one that lets in who has a token, one that asks for scopes.
+//! The tower layers for servers: [`ClerkMachineAuth`] and [`RequireScopes`], their services and their
+//! futures.
 
-mod bare;
+mod config;
+mod extensions;
 mod future;
 mod layer;
-mod outer;
-mod problem;
-mod rejection;
+mod response;
 mod scopes;
 mod service;
 
-pub use self::bare::{EmptyBody, GrpcStatus};
-pub use self::future::{Decided, ResponseFuture};
+pub use self::future::{ClerkMachineAuthFuture, ResponseFuture};
 pub use self::layer::ClerkMachineAuth;
-pub use self::problem::ProblemJson;
-pub use self::rejection::ResponseForAuthError;
-pub(crate) use self::rejection::{misplaced, reject};
+pub use self::response::{EmptyBody, GrpcStatus, ProblemJson, ResponseForAuthError};
+pub(crate) use self::response::{misplaced, reject};
 pub(crate) use self::scopes::{Refusal, check_scopes};
 pub use self::scopes::{RequireScopes, RequireScopesService, require_scopes};
 pub use self::service::ClerkMachineAuthService;

@@ -8,9 +8,8 @@ use http::{Extensions, Method, Request, Response, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::Decided;
-use super::problem::ProblemJson;
-use super::rejection::{ResponseForAuthError, misplaced, reject};
+use super::future::ResponseFuture;
+use super::response::{ProblemJson, ResponseForAuthError, misplaced, reject};
 use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, MachineAuth};
 use crate::scope::{ScopeListError, ScopePolicy};
@@ -225,7 +224,7 @@ where
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = Decided<S::Future, B>;
+    type Future = ResponseFuture<S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -233,8 +232,8 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         match self.required.check(&request) {
-            Ok(()) => Decided::inner(self.inner.call(request)),
-            Err(error) => Decided::rejected(reject(&self.required.rejection, error)),
+            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Err(error) => ResponseFuture::answered(reject(&self.required.rejection, error)),
         }
     }
 }

@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ProtectedResource;
-use crate::middleware::Decided;
+use crate::middleware::ResponseFuture;
 
 /// Answers with the metadata of a [`ProtectedResource`] (RFC 9728 §3), without a token.
 ///
@@ -175,7 +175,7 @@ where
 {
     type Response = Response<B>;
     type Error = S::Error;
-    type Future = Decided<S::Future, B>;
+    type Future = ResponseFuture<S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -183,8 +183,8 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         match self.metadata.answer(&request) {
-            Some(answer) => Decided::rejected(answer.map(B::from)),
-            None => Decided::inner(self.inner.call(request)),
+            Some(answer) => ResponseFuture::answered(answer.map(B::from)),
+            None => ResponseFuture::inner(self.inner.call(request)),
         }
     }
 }

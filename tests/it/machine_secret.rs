@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use crate::support::openapi::{Requests, assert_conforms};
 use clerk_machine_auth::testing::{ClerkEmulator, EmulatedMachine, Endpoint, Fault};
-use clerk_machine_auth::{AdminClient, MachineId, MachineSecret, Reload, Rotation, SecretKey};
+use clerk_machine_auth::{
+    AdminClient, MachineId, MachineSecret, SecretKey,
+    machine_secret::{Reload, Rotation},
+};
 use futures_util::future::join_all;
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -4,7 +4,9 @@
 use std::ffi::OsStr;
 
 use clerk_machine_auth::testing::ClerkEmulator;
-use clerk_machine_auth::{AdminClient, AdminErrorKind, Authenticator, TokenType, UpstreamProblem};
+use clerk_machine_auth::{
+    AdminClient, AdminErrorKind, Authenticator, TokenType, health::UpstreamProblem,
+};
 
 use crate::authenticator::world::{World, reason};
 use crate::support::{child, log};

@@ -1,6 +1,6 @@
 //! Rules 8 and 19: an HTTP client of the application's own, and what it must not be taken in by.
 
-use clerk_machine_auth::UpstreamProblem;
+use clerk_machine_auth::health::UpstreamProblem;
 use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Rule 8: Clerk refuses our own secret. That is our fault and nobody else's.
 
-use clerk_machine_auth::UpstreamProblem;
+use clerk_machine_auth::health::UpstreamProblem;
 use clerk_machine_auth::testing::{Endpoint, Fault, Unscoped};
 
 use crate::faults::world::{SECOND, World, status};
@@ -27,7 +27,7 @@ async fn rule_8_refused_credentials_are_one_state_that_ends_by_itself() {
     assert_eq!(service.health().problem, Some(UpstreamProblem::Credentials));
     assert_eq!(
         service.health().breaker,
-        clerk_machine_auth::BreakerState::Closed
+        clerk_machine_auth::health::BreakerState::Closed
     );
     world.clerk.clear_faults();
     assert_eq!(status(&service, &world.key()).await, 200);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clerk_machine_auth::testing::{Endpoint, Fault, RateLimit};
-use clerk_machine_auth::{Authenticator, BreakerState};
+use clerk_machine_auth::{Authenticator, health::BreakerState};
 use futures_util::future::join_all;
 
 use crate::faults::keys::settle;

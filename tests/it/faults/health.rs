@@ -3,7 +3,7 @@
 use clerk_machine_auth::testing::{Endpoint, Fault};
 use clerk_machine_auth::{
     AdminClient, Authenticator, MachineId, MachineSecret, MachineSecretKey, TokenType,
-    UpstreamProblem,
+    health::UpstreamProblem,
 };
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clerk_machine_auth::BreakerState;
+use clerk_machine_auth::health::BreakerState;
 
 use crate::faults::world::{World, status};
 use crate::support::tls;

@@ -1,7 +1,7 @@
 //! Rule 13: Clerk is away for a while.
 
+use clerk_machine_auth::health::{BreakerState, UpstreamProblem};
 use clerk_machine_auth::testing::{Endpoint, Fault};
-use clerk_machine_auth::{BreakerState, UpstreamProblem};
 
 use crate::faults::world::{SECOND, World, status};
 

@@ -1,7 +1,7 @@
 //! Rule 13: a token that Clerk answers oddly, sent as often as its sender likes.
 
 use clerk_machine_auth::testing::{Endpoint, Fault};
-use clerk_machine_auth::{AdminClient, BreakerState, MachineId, SecretKey};
+use clerk_machine_auth::{AdminClient, MachineId, SecretKey, health::BreakerState};
 use futures_util::future::join_all;
 
 use crate::faults::keys::settle;

@@ -1,7 +1,7 @@
 //! Rules 8 and 9: what the registry's trouble becomes, and when its answers are forgotten.
 
+use clerk_machine_auth::health::{BreakerState, UpstreamProblem};
 use clerk_machine_auth::testing::{Endpoint, Fault};
-use clerk_machine_auth::{BreakerState, UpstreamProblem};
 use serde_json::{Value, json};
 
 use crate::faults::world::{SECOND, World, status};

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::response::Response;
 use clerk_machine_auth::testing::{Endpoint, Fault};
 use clerk_machine_auth::{
-    AuthError, AuthErrorKind, EmptyBody, GrpcStatus, RequireScopes, ResponseForAuthError, TokenType,
+    AuthError, AuthErrorKind, RequireScopes, ResponseForAuthError, TokenType,
+    middleware::{EmptyBody, GrpcStatus},
 };
 
 use crate::layer::world::{World, bearer, call, request, status, text};

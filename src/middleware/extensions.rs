@@ -45,7 +45,11 @@ pub(super) fn take_outer(extensions: &mut Extensions, ours: AuthenticatorId) -> 
 }
 
 /// Puts an identity into a request for the handler and for the layers inside.
-pub(super) fn admit(extensions: &mut Extensions, mut auth: MachineAuth, by: AuthenticatorId) {
+pub(super) fn insert_identity(
+    extensions: &mut Extensions,
+    mut auth: MachineAuth,
+    by: AuthenticatorId,
+) {
     auth.set_origin(Origin(Some(by)));
     extensions.insert(auth);
     extensions.insert(Admitted);

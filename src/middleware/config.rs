@@ -1,0 +1,231 @@
+//! The settings of the layer, and what they make of a request.
+
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use http::{Method, Request, Response, header};
+use tower_service::Service;
+
+use super::extensions::{Forwarded, Outer, insert_identity, take_outer};
+use super::future::ResponseFuture;
+use super::response::{ResponseForAuthError, misplaced, reject};
+use super::scopes::has_scope;
+use crate::authenticator::{Accepted, Authenticator};
+use crate::cache::Lookup;
+use crate::error::{AuthError, Protection, Reason};
+use crate::identity::MachineAuth;
+use crate::jwt::Audience;
+use crate::scope::{ScopeListError, ScopePolicy};
+use crate::token::{TokenSource, TokenTypes};
+
+/// The settings of a layer, shared by its services.
+#[derive(Debug, Clone)]
+pub(super) struct Config<R> {
+    pub(super) authenticator: Authenticator,
+    pub(super) source: TokenSource,
+    pub(super) accept: TokenTypes,
+    pub(super) revocable_only: bool,
+    pub(super) scopes: Option<Result<ScopePolicy, ScopeListError>>,
+    pub(super) optional: bool,
+    pub(super) forward_token: bool,
+    pub(super) allow_cors_preflight: bool,
+    /// The resources that an OAuth token has to be issued for; none are asked for by default.
+    pub(super) audience: Audience,
+    pub(super) protection: Option<Arc<Protection>>,
+    /// Where the metadata of the resource is, which answers without a token.
+    pub(super) metadata_paths: Box<[Box<str>]>,
+    pub(super) rejection: R,
+}
+
+impl<R> Config<R> {
+    /// The accepted types by format: nobody can revoke a JWT.
+    fn accepted(&self) -> Accepted {
+        let accepted = Accepted::in_every_format(self.accept);
+        if self.revocable_only {
+            return Accepted {
+                jwt: TokenTypes::NONE,
+                ..accepted
+            };
+        }
+        accepted
+    }
+
+    /// Returns what makes it impossible that this layer lets anybody in.
+    fn mistake(&self) -> Option<Reason> {
+        if self.accept.is_empty() {
+            return Some(Reason::NothingAccepted);
+        }
+        matches!(self.scopes, Some(Err(_))).then_some(Reason::BadScopeList)
+    }
+}
+
+/// What the header fields of a request lead to.
+pub(super) enum Verdict {
+    Anonymous,
+    Lookup(Lookup<MachineAuth>),
+}
+
+impl<R> Config<R> {
+    /// Looks at a request, and takes its token off unless it is to be forwarded.
+    pub(super) fn authenticate<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+        if let Some(mistake) = self.mistake() {
+            return Err(misplaced(request.method(), request.uri(), mistake));
+        }
+        let ours = self.authenticator.id();
+        match take_outer(request.extensions_mut(), ours) {
+            Outer::Nothing => self.authenticate_token(request),
+            Outer::Identity(auth, forwarded) => {
+                let verdict = self.recheck(request, &auth, forwarded).map(|()| auth);
+                Ok(Verdict::Lookup(Lookup::Ready(verdict)))
+            }
+            Outer::Foreign => {
+                let mistake = Reason::ForeignLayer;
+                Err(misplaced(request.method(), request.uri(), mistake))
+            }
+        }
+    }
+
+    /// Holds what an outer layer let in against the rules of this one; nothing is verified again.
+    fn recheck<A>(
+        &self,
+        request: &mut Request<A>,
+        auth: &MachineAuth,
+        forwarded: Option<Forwarded>,
+    ) -> Result<(), AuthError> {
+        let found = self.source.find(request.headers());
+        if let Some((token, field)) = found.map_err(|_| Reason::Malformed)? {
+            // Only the outer layer's own token may still be there; the name is a keyed hash.
+            if forwarded != Some(Forwarded(self.authenticator.cache_key(token))) {
+                return Err(Reason::SecondToken.into());
+            }
+            self.strip_token(request, &field, forwarded);
+        }
+        Ok(self.authenticator.check_again(auth, self.accepted())?)
+    }
+
+    fn authenticate_token<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+        if self.allow_cors_preflight && is_cors_preflight(request) {
+            return Ok(Verdict::Anonymous);
+        }
+        if is_metadata_request(request, &self.metadata_paths) {
+            request.headers_mut().remove(header::AUTHORIZATION);
+            return Ok(Verdict::Anonymous);
+        }
+        let found = self.source.find(request.headers());
+        let Some((token, field)) = found.map_err(|_| Reason::Malformed)? else {
+            return if self.optional {
+                Ok(Verdict::Anonymous)
+            } else {
+                Err(Reason::NoToken.into())
+            };
+        };
+        let (lookup, name) = self.authenticator.decide(token, self.accepted());
+        let forwarded = self.forward_token.then_some(Forwarded(name));
+        self.strip_token(request, &field, forwarded);
+        Ok(Verdict::Lookup(lookup))
+    }
+
+    /// Takes the token off, or leaves it with its name, by which a layer inside knows it again.
+    fn strip_token<A>(
+        &self,
+        request: &mut Request<A>,
+        field: &HeaderName,
+        forwarded: Option<Forwarded>,
+    ) {
+        match forwarded {
+            Some(name) if self.forward_token => {
+                request.extensions_mut().insert(name);
+            }
+            _ => {
+                request.headers_mut().remove(field);
+            }
+        }
+    }
+
+    fn check_scopes(
+        &self,
+        auth: &MachineAuth,
+        protection: Option<&Arc<Protection>>,
+    ) -> Result<(), AuthError> {
+        let Some(policy) = &self.scopes else {
+            return Ok(());
+        };
+        let policy = policy.as_ref().map_err(|_| Reason::BadScopeList)?;
+        if policy.allows(|scope| has_scope(protection, auth, scope)) {
+            Ok(())
+        } else {
+            Err(AuthError::missing_scope(policy.clone()))
+        }
+    }
+
+    /// An outer layer's verdict may be of another audience, and so may a cached one.
+    fn check_audience(&self, auth: &MachineAuth) -> Result<(), Reason> {
+        match auth {
+            MachineAuth::OAuth(token) => self.audience.check(Some(token.audience())),
+            MachineAuth::M2m(_) | MachineAuth::ApiKey(_) => Ok(()),
+        }
+    }
+
+    fn check<A>(&self, request: &Request<A>, auth: &MachineAuth) -> Result<(), AuthError> {
+        self.check_audience(auth)?;
+        self.check_scopes(auth, self.protection(request))
+    }
+
+    /// Returns what is said of the space that the request is in, by this layer or one outside.
+    fn protection<'a, A>(&'a self, request: &'a Request<A>) -> Option<&'a Arc<Protection>> {
+        let own = self.protection.as_ref();
+        own.or_else(|| request.extensions().get::<Arc<Protection>>())
+    }
+
+    /// Leaves word of the space for what asks for scopes further inside.
+    pub(super) fn insert_protection<A>(&self, request: &mut Request<A>) {
+        if let Some(protection) = &self.protection {
+            request.extensions_mut().insert(Arc::clone(protection));
+        }
+    }
+
+    pub(super) fn reject<A, B>(&self, request: &Request<A>, error: AuthError) -> Response<B>
+    where
+        R: ResponseForAuthError<B>,
+    {
+        let asked = self.scopes.as_ref().and_then(|list| list.as_ref().ok());
+        let error = error.under(self.protection(request), asked);
+        reject(&self.rejection, error)
+    }
+
+    /// Lets a request in to the service that is ready for it, or rejects it.
+    pub(super) fn respond<S, A, B>(
+        &self,
+        verdict: Result<MachineAuth, AuthError>,
+        mut request: Request<A>,
+        inner: &mut S,
+    ) -> ResponseFuture<S::Future, B>
+    where
+        S: Service<Request<A>, Response = Response<B>>,
+        R: ResponseForAuthError<B>,
+    {
+        let checked = |auth| self.check(&request, &auth).map(|()| auth);
+        match verdict.and_then(checked) {
+            Ok(auth) => {
+                insert_identity(request.extensions_mut(), auth, self.authenticator.id());
+                self.insert_protection(&mut request);
+                ResponseFuture::inner(inner.call(request))
+            }
+            Err(error) => ResponseFuture::answered(self.reject(&request, error)),
+        }
+    }
+}
+
+/// A preflight as browsers send it (Fetch §3.2.2); it never carries credentials.
+fn is_cors_preflight<A>(request: &Request<A>) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn is_metadata_request<A>(request: &Request<A>, paths: &[Box<str>]) -> bool {
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
+    paths.iter().any(|path| **path == *request.uri().path()) && reads.contains(request.method())
+}

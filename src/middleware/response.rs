@@ -1,0 +1,247 @@
+//! The responses to requests that are rejected: problem details by default.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+
+use crate::error::{AuthError, AuthErrorKind, Reason};
+
+/// Makes the response to a request that is not let in.
+///
+/// Implemented for [`ProblemJson`](super::ProblemJson), [`EmptyBody`](super::EmptyBody),
+/// [`GrpcStatus`](super::GrpcStatus) and for closures.
+///
+/// Whatever the response is, the layer adds to it: the [`AuthError`] as an extension,
+/// `Cache-Control: no-store`, and, where the status is the rejection's own and the response does
+/// not set them, `WWW-Authenticate` and `Retry-After`.
+///
+/// # Security
+///
+/// Answer by [`AuthError::kind`] alone. [`AuthError::reason`] tells an expired token from an
+/// unknown one and is nobody's business outside the service.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::{AuthError, ResponseForAuthError};
+/// use http::Response;
+///
+/// fn teapot(error: &AuthError) -> Response<String> {
+///     let mut response = Response::new(error.to_string());
+///     *response.status_mut() = error.status();
+///     response
+/// }
+///
+/// fn takes(_: impl ResponseForAuthError<String>) {}
+/// takes(teapot);
+/// ```
+pub trait ResponseForAuthError<B> {
+    /// Makes the response.
+    fn response_for(&self, error: &AuthError) -> Response<B>;
+}
+
+impl<B, F> ResponseForAuthError<B> for F
+where
+    F: Fn(&AuthError) -> Response<B>,
+{
+    fn response_for(&self, error: &AuthError) -> Response<B> {
+        self(error)
+    }
+}
+
+/// Answers with `application/problem+json`.
+///
+/// Works for every body that is made from [`Bytes`]: axum's, `http_body_util::Full<Bytes>`, and
+/// others.
+///
+/// # Security
+///
+/// There is one body for each [`AuthErrorKind`], fixed to the last byte: nothing of the request and
+/// nothing of the reason can show in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProblemJson;
+
+impl<B: From<Bytes>> ResponseForAuthError<B> for ProblemJson {
+    fn response_for(&self, error: &AuthError) -> Response<B> {
+        let mut response = Response::new(B::from(Bytes::from_static(problem(error.kind()))));
+        *response.status_mut() = error.status();
+        let media_type = HeaderValue::from_static("application/problem+json");
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, media_type);
+        response
+    }
+}
+
+/// With `about:blank` the title is the phrase of the status (RFC 9457 §4.2.1).
+const fn problem(kind: AuthErrorKind) -> &'static [u8] {
+    match kind {
+        AuthErrorKind::MissingToken => {
+            br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"A bearer token is required."}"#
+        }
+        AuthErrorKind::InvalidRequest => {
+            br#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"The request does not carry exactly one well-formed token."}"#
+        }
+        AuthErrorKind::InvalidToken => {
+            br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The token is not valid here."}"#
+        }
+        AuthErrorKind::InsufficientScope => {
+            br#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"The token lacks a required scope."}"#
+        }
+        AuthErrorKind::Unavailable => {
+            br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The token cannot be verified at the moment."}"#
+        }
+        AuthErrorKind::Internal => {
+            br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"The service is not set up to verify tokens."}"#
+        }
+    }
+}
+
+/// Answers with the status and an empty body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EmptyBody;
+
+impl<B: Default> ResponseForAuthError<B> for EmptyBody {
+    fn response_for(&self, error: &AuthError) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = error.status();
+        response
+    }
+}
+
+/// Answers as gRPC does: HTTP status 200, with the code and the message in `grpc-status` and
+/// `grpc-message`. For tonic services.
+///
+/// | rejection | `grpc-status` |
+/// |---|---|
+/// | missing or invalid token | 16 `UNAUTHENTICATED` |
+/// | malformed request | 3 `INVALID_ARGUMENT` |
+/// | missing scope | 7 `PERMISSION_DENIED` |
+/// | unavailable | 14 `UNAVAILABLE` |
+/// | internal | 13 `INTERNAL` |
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GrpcStatus;
+
+impl<B: Default> ResponseForAuthError<B> for GrpcStatus {
+    fn response_for(&self, error: &AuthError) -> Response<B> {
+        let mut response = Response::new(B::default());
+        let (code, message) = grpc_status(error.kind());
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        headers.insert("grpc-status", HeaderValue::from_static(code));
+        headers.insert("grpc-message", HeaderValue::from_static(message));
+        response
+    }
+}
+
+const fn grpc_status(kind: AuthErrorKind) -> (&'static str, &'static str) {
+    match kind {
+        AuthErrorKind::MissingToken => ("16", "a bearer token is required"),
+        AuthErrorKind::InvalidToken => ("16", "the token is not valid here"),
+        AuthErrorKind::InvalidRequest => ("3", "the request does not carry exactly one token"),
+        AuthErrorKind::InsufficientScope => ("7", "the token lacks a required scope"),
+        AuthErrorKind::Unavailable => ("14", "the token cannot be verified at the moment"),
+        AuthErrorKind::Internal => ("13", "the service is not set up to verify tokens"),
+    }
+}
+
+/// Makes the response and completes it.
+pub(crate) fn reject<B>(maker: &impl ResponseForAuthError<B>, error: AuthError) -> Response<B> {
+    log(&error);
+    let mut response = maker.response_for(&error);
+    complete(&mut response, &error);
+    response.extensions_mut().insert(error);
+    response
+}
+
+fn complete<B>(response: &mut Response<B>, error: &AuthError) {
+    let is_own_status = response.status() == error.status();
+    let headers = response.headers_mut();
+    let no_store = HeaderValue::from_static("no-store");
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
+    if !is_own_status {
+        return;
+    }
+    if let Some(challenge) = error.challenge() {
+        headers.entry(header::WWW_AUTHENTICATE).or_insert(challenge);
+    }
+    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.entry(header::RETRY_AFTER).or_insert(seconds(error));
+    }
+}
+
+/// Whole seconds, rounded up, and never 0: that would ask for a retry at once.
+fn seconds(error: &AuthError) -> HeaderValue {
+    let delay = error.retry_after().unwrap_or_default();
+    let whole = delay
+        .as_secs()
+        .saturating_add(u64::from(delay.subsec_nanos() > 0));
+    HeaderValue::from(whole.clamp(1, 3_600))
+}
+
+/// Anybody can cause a rejection at will, so only our own faults are louder than `debug`.
+///
+/// Faults of a route have been logged by [`misplaced`] already.
+fn log(error: &AuthError) {
+    let (status, reason) = (error.status().as_u16(), error.reason());
+    if error.cause() == Reason::NoAudience {
+        warn_of_no_audience();
+    }
+    if matches!(error.cause(), Reason::NoRuntime | Reason::NoTimers) {
+        tracing::error!(status, reason, "{error}");
+    } else {
+        tracing::debug!(status, reason, "a request was rejected");
+    }
+}
+
+/// Makes the rejection for a route that is put together wrongly, and logs the route and the fix.
+///
+/// # Security
+///
+/// Of the URI only the path is logged, since a query may hold secrets, and only its beginning.
+pub(crate) fn misplaced(method: &Method, uri: &Uri, reason: Reason) -> AuthError {
+    const MAX_CHARS: usize = 200;
+    let path = uri.path();
+    let end = path.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
+    let path = end.and_then(|end| path.get(..end)).unwrap_or(path);
+    let error = AuthError::from(reason);
+    tracing::error!(reason = error.reason(), %method, path, "{error}");
+    error
+}
+
+/// Says once what is the most likely mistake of a new protected resource; who has a token can repeat
+/// it at will.
+fn warn_of_no_audience() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "an OAuth token was rejected since Clerk put no audience into it: add the URL of this \
+             resource to Clerk's dashboard, under Agents, MCP servers"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_16_bodies_are_json_and_agree_with_their_status() {
+        for kind in [
+            AuthErrorKind::MissingToken,
+            AuthErrorKind::InvalidRequest,
+            AuthErrorKind::InvalidToken,
+            AuthErrorKind::InsufficientScope,
+            AuthErrorKind::Unavailable,
+            AuthErrorKind::Internal,
+        ] {
+            let document: serde_json::Value = serde_json::from_slice(problem(kind)).unwrap();
+            assert_eq!(document["status"], kind.status().as_u16());
+            assert_eq!(document["title"], kind.status().canonical_reason().unwrap());
+        }
+    }
+}
