@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let mut builder = ClerkEmulator::builder().configure(|options| options.serve_log = true);
+    let mut builder = ClerkEmulator::builder().configure(|options| options.console = true);
     if let Some(address) = listen(std::env::args().skip(1))? {
         builder = builder.listen(address);
     }

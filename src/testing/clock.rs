@@ -102,6 +102,16 @@ impl TestClock {
         hands.monotonic_shift += nanos(by);
     }
 
+    /// Shows the real time again, and runs.
+    pub(super) fn reset(&self) {
+        *lock(&self.hands) = Hands::default();
+    }
+
+    /// Returns `true` if the clock stands still.
+    pub(super) fn is_frozen(&self) -> bool {
+        lock(&self.hands).stopped_at.is_some()
+    }
+
     /// Sets the wall clock alone, as an operator or NTP would: the monotonic reading stays.
     pub fn set_wall(&self, since_epoch: Duration) {
         let mut hands = lock(&self.hands);
@@ -132,7 +142,7 @@ impl Clock for TestClock {
 
 impl fmt::Debug for TestClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let frozen = lock(&self.hands).stopped_at.is_some();
+        let frozen = self.is_frozen();
         f.debug_struct("TestClock")
             .field("unix_time", &self.unix_time())
             .field("frozen", &frozen)

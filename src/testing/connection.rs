@@ -43,8 +43,10 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // Without it, small answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let end = Arc::new(End::default());
+    let peer = stream.peer_addr().ok().map(|address| address.ip());
     let (asked, by) = (Arc::clone(&end), Arc::clone(&end));
-    let service = service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&by), request));
+    let service =
+        service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&by), peer, request));
     let stream = TokioIo::new(Stream { stream, end });
     let builder = auto::Builder::new(TokioExecutor::new());
     let connection = pin!(builder.serve_connection(stream, service));

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::uri::Authority;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use super::access::Access;
 use super::clock::TestClock;
 use super::endpoint::Endpoint;
 use super::fault::Fault;
@@ -18,7 +20,7 @@ use super::ids;
 use super::options::EmulatorOptions;
 use super::record::RecordedRequest;
 use super::server::Server;
-use super::shared::Shared;
+use super::shared::{Identity, Shared};
 use super::state::State;
 use super::state::instance::Instance;
 use super::state::keys::{KeyRing, KeyRotation, SigningKey};
@@ -27,17 +29,8 @@ use super::state::keys::{KeyRing, KeyRotation, SigningKey};
 ///
 /// Each emulator has its own port, keys, secrets and state, so that tests run in parallel.
 pub struct ClerkEmulator {
-    identity: Identity,
     pub(super) shared: Arc<Shared>,
     server: Server,
-}
-
-/// What does not change during the life of an emulator.
-struct Identity {
-    api_url: String,
-    secret_key: String,
-    publishable_key: String,
-    instance_id: String,
 }
 
 impl ClerkEmulator {
@@ -80,32 +73,47 @@ impl ClerkEmulator {
 
     /// Returns the address of the API (`CLERK_API_URL`), without `/v1`.
     pub fn api_url(&self) -> &str {
-        &self.identity.api_url
+        &self.shared.identity.api_url
     }
 
     /// Returns the first secret key of the instance (`CLERK_SECRET_KEY`).
     pub fn secret_key(&self) -> &str {
-        &self.identity.secret_key
+        &self.shared.identity.secret_key
     }
 
     /// Returns the publishable key (`CLERK_PUBLISHABLE_KEY`), which holds the issuer's host.
     pub fn publishable_key(&self) -> &str {
-        &self.identity.publishable_key
+        &self.shared.identity.publishable_key
     }
 
     /// Returns the `iss` of the JWTs, which is also where the public key set is.
     pub fn issuer(&self) -> &str {
-        &self.identity.api_url
+        &self.shared.identity.api_url
     }
 
     /// Returns the id of the instance, which is the `kid` of its first key as well.
     pub fn instance_id(&self) -> &str {
-        &self.identity.instance_id
+        &self.shared.identity.instance_id
     }
 
     /// Returns the present public key as PEM (`CLERK_JWT_KEY`).
     pub fn jwt_key(&self) -> String {
         self.shared.state().keys.current().pem()
+    }
+
+    /// Makes the present state the one that [`reset`](Self::reset) returns to: machines, tokens,
+    /// keys, secrets. Until this is called, it is the state at the start.
+    pub fn checkpoint(&self) {
+        self.shared.checkpoint();
+    }
+
+    /// Returns to the checkpoint, forgets all faults and the log, and sets the clock to the real
+    /// time.
+    ///
+    /// Everything that was handed out before the checkpoint is good again, so that the tests of a
+    /// suite can share one emulator. The options stay as they are.
+    pub fn reset(&self) {
+        self.shared.reset();
     }
 
     /// Returns the clock by which tokens and secrets expire.
@@ -195,8 +203,8 @@ impl ClerkEmulator {
 impl fmt::Debug for ClerkEmulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClerkEmulator")
-            .field("api_url", &self.identity.api_url)
-            .field("instance_id", &self.identity.instance_id)
+            .field("api_url", &self.shared.identity.api_url)
+            .field("instance_id", &self.shared.identity.instance_id)
             .finish_non_exhaustive()
     }
 }
@@ -207,6 +215,8 @@ pub struct EmulatorBuilder {
     address: SocketAddr,
     clock: TestClock,
     options: EmulatorOptions,
+    open_to_network: bool,
+    public_url: Option<String>,
 }
 
 impl Default for EmulatorBuilder {
@@ -215,6 +225,8 @@ impl Default for EmulatorBuilder {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             clock: TestClock::new(),
             options: EmulatorOptions::default(),
+            open_to_network: false,
+            public_url: None,
         }
     }
 }
@@ -223,6 +235,24 @@ impl EmulatorBuilder {
     /// Sets the address to listen on; port 0 takes a free one. Default: `127.0.0.1:0`.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Lets other machines use the console, all but its log of requests. Default: no.
+    ///
+    /// # Security
+    ///
+    /// Whoever reaches the port can then mint tokens, read secrets and plan faults.
+    pub fn open_to_network(mut self) -> Self {
+        self.open_to_network = true;
+        self
+    }
+
+    /// Sets the address under which clients reach the emulator, which is its issuer, too: in
+    /// a network of containers, `http://clerk-emulator:4010`. Default: the address that it
+    /// listens on.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
         self
     }
 
@@ -248,23 +278,25 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on, or no key pair can be generated.
+    /// If the address cannot be listened on, the public URL is none of `http://host:port`, or no key
+    /// pair can be generated.
     pub async fn start(self) -> io::Result<ClerkEmulator> {
+        let name = self.public_url.as_deref().map(authority).transpose()?;
         let listener = TcpListener::bind(self.address).await?;
-        let address = listener.local_addr()?;
+        let host = name.clone();
+        let host = host.unwrap_or(reachable(listener.local_addr()?).to_string());
         let instance_id = ids::word_id("ins");
         let key = generate(instance_id.clone()).await?;
-        let issuer = format!("http://{}", reachable(address));
-        let mut instance = Instance::new(instance_id.clone(), issuer);
-        let identity = identity(address, instance_id, instance.add_secret());
+        let mut instance = Instance::new(instance_id.clone(), format!("http://{host}"));
+        let identity = identity(&host, instance_id, instance.add_secret());
         let state = State::new(self.options, KeyRing::new(key), instance);
-        let shared = Arc::new(Shared::new(state, self.clock));
+        let access = Access {
+            open_to_network: self.open_to_network,
+            name: name.map(|name| without_port(&name).to_owned()),
+        };
+        let shared = Arc::new(Shared::new(identity, state, self.clock, access));
         let server = Server::start(listener, Arc::clone(&shared))?;
-        Ok(ClerkEmulator {
-            identity,
-            shared,
-            server,
-        })
+        Ok(ClerkEmulator { shared, server })
     }
 }
 
@@ -274,14 +306,28 @@ async fn generate(kid: String) -> io::Result<SigningKey> {
     made.map_err(io::Error::other)?.map_err(io::Error::other)
 }
 
-fn identity(address: SocketAddr, instance_id: String, secret_key: String) -> Identity {
-    let host = reachable(address).to_string();
+fn identity(host: &str, instance_id: String, secret_key: String) -> Identity {
     Identity {
         api_url: format!("http://{host}"),
         publishable_key: format!("pk_test_{}", STANDARD.encode(format!("{host}$"))),
         secret_key,
         instance_id,
     }
+}
+
+/// The host and port of a public URL, in lower case.
+fn authority(url: &str) -> io::Result<String> {
+    let named = url.trim_end_matches('/').strip_prefix("http://");
+    let host = named.filter(|host| host.parse::<Authority>().is_ok() && !host.contains('@'));
+    let wrong = || {
+        let why = format!("the public URL `{url}` is not of the form http://clerk-emulator:4010");
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    };
+    host.map(str::to_ascii_lowercase).ok_or_else(wrong)
+}
+
+fn without_port(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// The address to connect to: one that stands for all of them is no destination.

@@ -126,6 +126,23 @@ const ROUTES: &[(Endpoint, &str, &str)] = &[
 ];
 
 impl Endpoint {
+    /// Every endpoint, in the order of [`ROUTES`] without repetitions.
+    pub(super) fn all() -> Vec<Self> {
+        let mut all = vec![Self::Any];
+        let routed = ROUTES.iter().map(|(endpoint, _, _)| *endpoint);
+        for endpoint in routed.chain([Self::CorsPreflight, Self::Unknown]) {
+            if !all.contains(&endpoint) {
+                all.push(endpoint);
+            }
+        }
+        all
+    }
+
+    /// Its name, as in `VerifyM2mToken`.
+    pub(super) fn name(self) -> String {
+        format!("{self:?}")
+    }
+
     /// Returns `true` if scripts of other origins may call it.
     fn is_for_scripts(self) -> bool {
         matches!(
@@ -184,7 +201,7 @@ pub(super) fn route(method: &str, path: &str) -> Route {
     }
 }
 
-fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
+pub(super) fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut ids = Vec::new();
     let mut segments = path.split('/');
     for expected in pattern.split('/') {

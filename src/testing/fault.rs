@@ -203,6 +203,32 @@ impl Fault {
     }
 }
 
+/// What it does to a call, as a sentence without its subject.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.delay.is_zero() {
+            write!(f, "waited {} ms and ", self.delay.as_millis())?;
+        }
+        match (self.delivery, self.status) {
+            (Delivery::Hang, _) => f.write_str("never answered")?,
+            (Delivery::Drop, _) => f.write_str("closed the connection")?,
+            (Delivery::Reset, _) => f.write_str("reset the connection")?,
+            (Delivery::Truncated, _) => f.write_str("cut the answer short")?,
+            (Delivery::Slow { bytes, every }, _) => {
+                write!(f, "sent {bytes} bytes every {} ms", every.as_millis())?;
+            }
+            (Delivery::Whole, Some(status)) => write!(f, "answered {status}")?,
+            (Delivery::Whole, None) if self.body.is_some() => f.write_str("changed the answer")?,
+            (Delivery::Whole, None) => f.write_str("let the call through")?,
+        }
+        let lost = matches!(self.delivery, Delivery::Drop | Delivery::Reset);
+        if self.applies && (lost || self.status.is_some()) {
+            f.write_str(" after doing what was asked")?;
+        }
+        Ok(())
+    }
+}
+
 /// The code and message that Clerk gives a status.
 fn wording(status: u16) -> (&'static str, &'static str) {
     match status {

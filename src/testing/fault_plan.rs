@@ -12,10 +12,17 @@ use crate::clock::Clock as _;
 /// The faults that are to come, in the order in which they were planned.
 #[derive(Default)]
 pub(super) struct Faults {
-    plans: Mutex<Vec<Plan>>,
+    plans: Mutex<Plans>,
+}
+
+#[derive(Default)]
+struct Plans {
+    list: Vec<Plan>,
+    next_id: u64,
 }
 
 struct Plan {
+    id: u64,
     endpoint: Endpoint,
     fault: Fault,
     skip: u64,
@@ -24,7 +31,7 @@ struct Plan {
 
 /// What is left of a plan.
 #[derive(Debug, Clone, Copy)]
-enum Left {
+pub(super) enum Left {
     Calls(u64),
     Until(Duration),
     Always,
@@ -59,16 +66,66 @@ impl Faults {
     /// Returns the fault for this call: the first one planned that fits.
     pub(super) fn next_fault(&self, endpoint: Endpoint, now: Duration) -> Option<Fault> {
         let mut plans = lock(&self.plans);
-        plans.retain(|plan| !plan.over(now));
+        plans.list.retain(|plan| !plan.over(now));
         let plan = plans
+            .list
             .iter_mut()
             .find_map(|plan| plan.applies_to(endpoint).then_some(plan));
         plan.map(|plan| plan.fault.clone())
     }
 
     pub(super) fn clear(&self, endpoint: Option<Endpoint>) {
-        lock(&self.plans).retain(|plan| endpoint.is_some_and(|cleared| cleared != plan.endpoint));
+        let mut plans = lock(&self.plans);
+        plans
+            .list
+            .retain(|plan| endpoint.is_some_and(|cleared| cleared != plan.endpoint));
     }
+
+    /// Plans a fault and returns the id of the plan.
+    pub(super) fn plan(&self, endpoint: Endpoint, fault: Fault, skip: u64, left: Left) -> u64 {
+        let mut plans = lock(&self.plans);
+        let id = plans.next_id;
+        plans.next_id += 1;
+        plans.list.push(Plan {
+            id,
+            endpoint,
+            fault,
+            skip,
+            left,
+        });
+        id
+    }
+
+    /// Forgets one plan; false if there is none of this id.
+    pub(super) fn remove(&self, id: u64) -> bool {
+        let mut plans = lock(&self.plans);
+        let before = plans.list.len();
+        plans.list.retain(|plan| plan.id != id);
+        plans.list.len() < before
+    }
+
+    /// The plans that may still apply, in the order in which they were planned.
+    pub(super) fn planned(&self, now: Duration) -> Vec<Planned> {
+        let plans = lock(&self.plans);
+        let alive = plans.list.iter().filter(|plan| !plan.over(now));
+        let shown = alive.map(|plan| Planned {
+            id: plan.id,
+            endpoint: plan.endpoint,
+            effect: plan.fault.to_string(),
+            skip: plan.skip,
+            left: plan.left,
+        });
+        shown.collect()
+    }
+}
+
+/// A planned fault as it is shown.
+pub(super) struct Planned {
+    pub(super) id: u64,
+    pub(super) endpoint: Endpoint,
+    pub(super) effect: String,
+    pub(super) skip: u64,
+    pub(super) left: Left,
 }
 
 /// A fault that does not yet say how often it applies. Until it does, it never applies.
@@ -126,20 +183,14 @@ impl<'a> FaultPlan<'a> {
     }
 
     fn install(self, left: Left) {
-        let plan = Plan {
-            endpoint: self.endpoint,
-            fault: self.fault,
-            skip: self.skip,
-            left,
-        };
-        lock(&self.faults.plans).push(plan);
+        self.faults.plan(self.endpoint, self.fault, self.skip, left);
     }
 }
 
 impl std::fmt::Debug for Faults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Faults")
-            .field("plans", &lock(&self.plans).len())
+            .field("plans", &lock(&self.plans).list.len())
             .finish()
     }
 }

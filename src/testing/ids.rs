@@ -72,12 +72,32 @@ fn tail(text: &str, prefixes: &[&str], good: impl Fn(&str) -> bool) -> bool {
     tails.any(good)
 }
 
+/// What a word id has to look like, with one that fits.
+pub(super) fn expected(prefixes: &[&str]) -> String {
+    let starts: Vec<_> = prefixes
+        .iter()
+        .map(|prefix| format!("`{prefix}_`"))
+        .collect();
+    let example = prefixes
+        .first()
+        .map(|prefix| word_id(prefix))
+        .unwrap_or_default();
+    let starts = starts.join(" or ");
+    format!("must be {starts} and 27 letters, digits or underscores, such as {example}")
+}
+
 /// Refuses an id in the path that cannot be one.
 pub(super) fn path_id<'a>(id: &'a str, name: &str, prefixes: &[&str]) -> Result<&'a str, Refusal> {
     if is_hex_id(id, prefixes) {
         return Ok(id);
     }
+    let starts: Vec<_> = prefixes
+        .iter()
+        .map(|prefix| format!("`{prefix}_`"))
+        .collect();
     Err(Refusal::bad_request(format!(
-        "Invalid 'url_parameter.{name}': Failed regex check"
+        "Invalid 'url_parameter.{name}': must be {} and 32 hexadecimal digits, such as {}",
+        starts.join(" or "),
+        hex_id(prefixes.first().copied().unwrap_or_default())
     )))
 }

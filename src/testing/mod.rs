@@ -73,13 +73,17 @@
 //! It is no place for real secrets: it keeps everything in memory, speaks plain HTTP and answers
 //! whoever reaches its port.
 
+mod access;
 mod clock;
 mod connection;
+mod console;
+mod drawing;
 mod emulator;
 mod endpoint;
 mod fault;
 mod fault_plan;
 mod ids;
+mod inspect;
 mod jwt;
 mod lock;
 mod options;
@@ -105,6 +109,6 @@ pub use options::{
 pub use record::{Credential, RecordedRequest, RecordedResponse};
 pub use seed::{
     ApiKeyBuilder, EmulatedMachine, EmulatedOAuthClient, IssuedToken, JwtBuilder, M2mTokenBuilder,
-    MachineBuilder, OAuthClientBuilder, OAuthSession, OAuthTokenBuilder,
+    MachineBuilder, OAuthClientBuilder, OAuthSession, OAuthTokenBuilder, SeedError, SeededDocument,
 };
 pub use state::keys::KeyRotation;

@@ -85,9 +85,9 @@ pub struct EmulatorOptions {
     pub rate_limit: Option<RateLimit>,
     /// How many of the newest requests the log keeps. Default: 10 000.
     pub log_capacity: usize,
-    /// Whether `GET /__emulator/requests` serves the log, for contract checks from outside the
-    /// process. Never part of Clerk. Default: no.
-    pub serve_log: bool,
+    /// Whether the console at `/` and its API under `/__emulator/` are served. Never part of Clerk.
+    /// Default: no.
+    pub console: bool,
 }
 
 impl Default for EmulatorOptions {
@@ -117,7 +117,7 @@ impl Default for EmulatorOptions {
             oauth_registration: true,
             rate_limit: None,
             log_capacity: 10_000,
-            serve_log: false,
+            console: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
+use super::fault::Fault;
 use super::lock::lock;
 use super::reply::Reply;
 use super::request::Call;
@@ -57,6 +58,9 @@ pub struct RecordedRequest {
     pub received_at: Duration,
     /// Whether a fault took part in the answer.
     pub faulted: bool,
+    /// Why it was answered so, where the answer does not say it: the fault, or what is wrong with
+    /// the token that was to be verified.
+    pub reason: Option<String>,
     /// What was answered; `None` while it is not, and for an answer that was never sent.
     pub response: Option<RecordedResponse>,
 }
@@ -161,8 +165,16 @@ impl Log {
     }
 
     /// Notes that a fault takes part in the answer.
-    pub(super) fn faulted(&self, ticket: u64) {
-        self.change(ticket, |request| request.faulted = true);
+    pub(super) fn faulted(&self, ticket: u64, fault: &Fault) {
+        self.change(ticket, |request| {
+            request.faulted = true;
+            request.reason = Some(format!("a fault {fault}"));
+        });
+    }
+
+    /// Notes why the answer is what it is.
+    pub(super) fn explained(&self, ticket: u64, reason: String) {
+        self.change(ticket, |request| request.reason = Some(reason));
     }
 
     /// Notes the answer.
@@ -195,6 +207,27 @@ impl Log {
         lock(&self.kept).requests.iter().cloned().collect()
     }
 
+    /// Returns the requests after this ticket that are wanted, with their tickets, oldest first;
+    /// of more than `limit`, the newest.
+    pub(super) fn after(
+        &self,
+        ticket: Option<u64>,
+        limit: usize,
+        wanted: impl Fn(&RecordedRequest) -> bool,
+    ) -> Vec<(u64, RecordedRequest)> {
+        let kept = lock(&self.kept);
+        let end = kept.first + kept.requests.len() as u64;
+        let numbered = kept.requests.iter().rev().zip(1..);
+        let numbered = numbered.map(|(request, back)| (end - back, request));
+        let newer = numbered.take_while(|(number, _)| ticket.is_none_or(|after| *number > after));
+        let newest = newer.filter(|(_, request)| wanted(request)).take(limit);
+        let mut found: Vec<_> = newest
+            .map(|(number, request)| (number, request.clone()))
+            .collect();
+        found.reverse();
+        found
+    }
+
     /// Empties the log and zeroes the counters; tickets that are out stay harmless.
     pub(super) fn reset(&self) {
         let mut kept = lock(&self.kept);
@@ -219,6 +252,7 @@ fn recorded(call: &Call, credential: Credential, at: Duration) -> RecordedReques
         body: call.body.clone(),
         received_at: at,
         faulted: false,
+        reason: None,
         response: None,
     }
 }

@@ -1,10 +1,13 @@
 //! A request, read whole.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
+use super::access::Sender;
 use super::endpoint::{Route, route};
 use super::refusal::Refusal;
 
@@ -20,12 +23,14 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     pub(super) route: Route,
     pub(super) too_large: bool,
+    pub(super) sender: Sender,
 }
 
 impl Call {
     /// Reads a request; `None` if the client went away in the middle.
-    pub(super) async fn read(request: Request<Incoming>) -> Option<Self> {
+    pub(super) async fn read(request: Request<Incoming>, peer: Option<IpAddr>) -> Option<Self> {
         let (parts, body) = request.into_parts();
+        let sender = Sender::of(&parts, peer);
         let (body, too_large) = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => (body.to_bytes(), false),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => (Bytes::new(), true),
@@ -43,6 +48,7 @@ impl Call {
             body,
             route,
             too_large,
+            sender,
         })
     }
 

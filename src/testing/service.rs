@@ -1,6 +1,7 @@
 //! One request in, one answer (or fault) out: whole, cut short, or dripping.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 
 use super::connection::End;
+use super::console;
 use super::fault::{Delivery, Fault};
 use super::reply::Reply;
 use super::request::Call;
@@ -38,10 +40,12 @@ impl std::error::Error for Gone {}
 pub(super) async fn answer(
     shared: Arc<Shared>,
     connection: Arc<End>,
+    peer: Option<IpAddr>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Gone> {
-    let call = Call::read(request).await.ok_or(Gone)?;
-    if let Some(reply) = routes::export(&shared, &call) {
+    let call = Call::read(request, peer).await.ok_or(Gone)?;
+    if console::is_asked(&shared, &call) {
+        let reply = console::answer(shared, call).await;
         return Ok(respond(&reply, Delivery::Whole));
     }
     let ticket = arrived(&shared, &call);
@@ -50,10 +54,13 @@ pub(super) async fn answer(
         .next_fault(call.route.endpoint, shared.clock.monotonic())
     else {
         let reply = routes::handle(&shared, &call);
+        if let Some(reason) = routes::explain(&shared, &call, &reply) {
+            shared.log.explained(ticket, reason);
+        }
         shared.log.answered(ticket, &reply);
         return Ok(respond(&reply, Delivery::Whole));
     };
-    shared.log.faulted(ticket);
+    shared.log.faulted(ticket, &fault);
     let reply = faulty(&shared, &call, &fault).await;
     match fault.delivery() {
         Delivery::Hang => std::future::pending().await,

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
+use super::access::Access;
 use super::clock::TestClock;
 use super::fault_plan::Faults;
 use super::lock::lock;
@@ -9,27 +10,61 @@ use super::record::Log;
 use super::state::State;
 use crate::clock::Clock as _;
 
+/// What does not change during the life of an emulator.
+pub(super) struct Identity {
+    pub(super) api_url: String,
+    pub(super) secret_key: String,
+    pub(super) publishable_key: String,
+    pub(super) instance_id: String,
+}
+
 /// State, faults, log and clock of one emulator.
 pub(super) struct Shared {
+    pub(super) identity: Identity,
     pub(super) clock: TestClock,
     pub(super) faults: Faults,
     pub(super) log: Log,
+    pub(super) access: Access,
     state: Mutex<State>,
+    /// What a reset returns to.
+    checkpoint: Mutex<State>,
 }
 
 impl Shared {
-    pub(super) fn new(state: State, clock: TestClock) -> Self {
+    pub(super) fn new(identity: Identity, state: State, clock: TestClock, access: Access) -> Self {
         let log = Log::new(state.options.log_capacity);
         Self {
+            identity,
             clock,
             faults: Faults::default(),
             log,
+            access,
+            checkpoint: Mutex::new(state.clone()),
             state: Mutex::new(state),
         }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// Makes the present state the one that a reset returns to.
+    pub(super) fn checkpoint(&self) {
+        let state = self.state().clone();
+        *lock(&self.checkpoint) = state;
+    }
+
+    /// Returns to the checkpoint, with the present options: no fault, no log, and a clock that
+    /// shows the real time.
+    pub(super) fn reset(&self) {
+        let before = lock(&self.checkpoint).clone();
+        let mut state = self.state();
+        let options = state.options.clone();
+        *state = State { options, ..before };
+        drop(state);
+        self.faults.clear(None);
+        self.log.reset();
+        self.clock.reset();
     }
 
     /// The wall clock in Unix milliseconds.

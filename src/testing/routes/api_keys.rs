@@ -48,7 +48,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     let query = Query::of(call, Dialect::Tokens);
     let subject = query.required("subject")?;
     if !ids::is_word_id(subject, &["user", "org", "mch", "scim"]) {
-        return Err(Dialect::Tokens.invalid("subject", "Failed regex check"));
+        return Err(Dialect::Tokens.invalid("subject", &ids::expected(SUBJECTS)));
     }
     let invalid = query.flag("include_invalid")?;
     let key_type = checked_type(query.text("type").map(str::to_owned))?;
@@ -209,10 +209,10 @@ fn expires_at(expiry: Expiry, now: u64) -> Option<Option<u64>> {
 fn checked_subject(subject: String) -> Result<String, Refusal> {
     let good = ids::is_word_id(&subject, SUBJECTS);
     good.then_some(subject)
-        .ok_or_else(|| Dialect::Tokens.invalid("subject", "Failed regex check"))
+        .ok_or_else(|| Dialect::Tokens.invalid("subject", &ids::expected(SUBJECTS)))
 }
 
-fn checked_name(name: String) -> Result<String, Refusal> {
+pub(in crate::testing) fn checked_name(name: String) -> Result<String, Refusal> {
     let good = name.chars().count() >= 3 && name.trim() == name && !name.contains('\n');
     let why = "must have 3 characters or more and no space around them";
     good.then_some(name)
@@ -226,7 +226,9 @@ fn checked_type(key_type: Option<String>) -> Result<String, Refusal> {
         .ok_or_else(|| Dialect::Tokens.invalid("type", "must have 3 to 25 characters"))
 }
 
-fn checked_description(description: Option<String>) -> Result<Option<String>, Refusal> {
+pub(in crate::testing) fn checked_description(
+    description: Option<String>,
+) -> Result<Option<String>, Refusal> {
     let good = description
         .as_ref()
         .is_none_or(|text| text.chars().count() <= 255);
@@ -240,7 +242,7 @@ fn checked_creator(user: Option<String>) -> Result<Option<String>, Refusal> {
         .as_ref()
         .is_none_or(|user| ids::is_word_id(user, &["user"]));
     good.then_some(user)
-        .ok_or_else(|| Dialect::Tokens.invalid("created_by", "Failed regex check"))
+        .ok_or_else(|| Dialect::Tokens.invalid("created_by", &ids::expected(&["user"])))
 }
 
 fn render(key: &Entry<ApiKeyDetail>, now: u64) -> Value {

@@ -151,7 +151,7 @@ pub(super) fn list(state: &mut State, call: &Call, now: u64) -> Result<Reply, Re
     let query = Query::of(call, Dialect::Tokens);
     let subject = query.required("subject")?;
     if !ids::is_word_id(subject, &["mch"]) {
-        return Err(Dialect::Tokens.invalid("subject", "Failed regex check"));
+        return Err(Dialect::Tokens.invalid("subject", &ids::expected(&["mch"])));
     }
     let (revoked, expired) = (
         query.nullable_flag("revoked")?,

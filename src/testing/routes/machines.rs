@@ -131,7 +131,7 @@ pub(super) fn delete_scope(state: &mut State, call: &Call, now: u64) -> Result<R
     Ok(Reply::ok(&body))
 }
 
-fn checked_name(name: String) -> Result<String, Refusal> {
+pub(in crate::testing) fn checked_name(name: String) -> Result<String, Refusal> {
     if (1..=MAX_NAME).contains(&name.chars().count()) {
         return Ok(name);
     }

@@ -2,7 +2,7 @@
 
 mod api_keys;
 mod auth;
-mod export;
+mod explain;
 mod fields;
 mod jwks;
 mod m2m_tokens;
@@ -14,8 +14,10 @@ mod query;
 
 use http::header;
 
+pub(super) use api_keys::{checked_description, checked_name as checked_key_name};
 pub(super) use auth::describe;
-pub(super) use export::asked_for as export;
+pub(super) use explain::explain;
+pub(super) use machines::checked_name as checked_machine_name;
 pub(super) use oauth::{DEFAULT_SCOPES, is_redirect_uri};
 
 use crate::testing::endpoint::Endpoint;

@@ -43,7 +43,7 @@ impl ClerkEmulator {
     /// tokens, by its id; false if there is none. An M2M JWT cannot be revoked, in Clerk as here.
     pub fn revoke(&self, id: &str) -> bool {
         let now = self.shared.now();
-        self.shared.state().revoke(id, now)
+        self.shared.state().revoke(id, None, now)
     }
 
     /// Lets an opaque token or an API key expire now, by its id; false if there is none.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::issued::seeded;
 use crate::testing::emulator::ClerkEmulator;
+use crate::testing::state::machines::Machine;
 use crate::{Authenticator, AuthenticatorBuilder};
 
 /// A machine of the emulator. Its `Debug` hides the secret.
@@ -30,6 +31,16 @@ impl EmulatedMachine {
     /// Returns the secret that it was created with (`CLERK_MACHINE_SECRET_KEY`).
     pub fn secret_key(&self) -> &str {
         &self.secret_key
+    }
+}
+
+impl From<Machine> for EmulatedMachine {
+    fn from(machine: Machine) -> Self {
+        Self {
+            id: machine.id,
+            name: machine.name,
+            secret_key: machine.secret,
+        }
     }
 }
 
@@ -78,11 +89,7 @@ impl MachineBuilder<'_> {
         let machine = state
             .machines
             .create(&self.name, self.scopes, self.default_token_ttl, now);
-        EmulatedMachine {
-            id: machine.id,
-            name: machine.name,
-            secret_key: machine.secret,
-        }
+        machine.into()
     }
 }
 

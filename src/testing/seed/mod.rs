@@ -1,7 +1,10 @@
 //! Seeding without HTTP: machines, tokens and keys in one line each.
 
 mod api_keys;
+pub(super) mod apply;
 mod authorization;
+pub(super) mod document;
+mod file;
 mod issued;
 mod jwt;
 mod m2m_tokens;
@@ -10,6 +13,7 @@ mod oauth_tokens;
 
 pub use api_keys::ApiKeyBuilder;
 pub use authorization::{EmulatedOAuthClient, OAuthClientBuilder, OAuthSession};
+pub use file::{SeedError, SeededDocument};
 pub use issued::IssuedToken;
 pub use jwt::JwtBuilder;
 pub use m2m_tokens::M2mTokenBuilder;

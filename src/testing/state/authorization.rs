@@ -36,6 +36,7 @@ pub(in crate::testing) struct Authorization {
     pub(in crate::testing) nonce: Option<String>,
 }
 
+#[derive(Clone)]
 struct Code {
     authorization: Authorization,
     expires_at: u64,
@@ -43,6 +44,7 @@ struct Code {
 }
 
 /// A code is good for one attempt; a second one ends the session that the first one opened.
+#[derive(Clone)]
 enum Usage {
     Unused,
     Spent,
@@ -62,6 +64,7 @@ pub(in crate::testing) struct Session {
     pub(in crate::testing) revoked: bool,
 }
 
+#[derive(Clone)]
 struct RefreshToken {
     session: String,
     issued_at: u64,
@@ -78,6 +81,7 @@ pub(in crate::testing) enum Refused {
 }
 
 /// Clients, codes, sessions and refresh tokens. Times are Unix milliseconds.
+#[derive(Clone)]
 pub(in crate::testing) struct AuthorizationServer {
     /// Who is signed in, and so consents.
     pub(in crate::testing) user: String,
@@ -180,6 +184,11 @@ impl AuthorizationServer {
         self.sessions.insert(self.next, session.clone());
         self.next += 1;
         session
+    }
+
+    /// The clients, in no order.
+    pub(in crate::testing) fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.values()
     }
 
     /// The sessions, oldest first.

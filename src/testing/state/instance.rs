@@ -7,6 +7,7 @@ use crate::testing::options::RateLimit;
 use crate::testing::refusal::Refusal;
 
 /// The instance that all emulated objects belong to.
+#[derive(Clone)]
 pub(in crate::testing) struct Instance {
     pub(in crate::testing) id: String,
     /// The `iss` of its JWTs.
@@ -16,7 +17,7 @@ pub(in crate::testing) struct Instance {
 }
 
 /// The calls that the present window of the rate limit has seen.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Window {
     opened_at: u64,
     calls: u64,
@@ -37,6 +38,11 @@ impl Instance {
         let secret = ids::word_secret("sk_test_");
         self.secrets.insert(secret.clone());
         secret
+    }
+
+    /// Makes a given text one more secret key of the instance.
+    pub(in crate::testing) fn know_secret(&mut self, secret: String) {
+        self.secrets.insert(secret);
     }
 
     pub(in crate::testing) fn revoke_secret(&mut self, secret: &str) -> bool {

@@ -32,6 +32,7 @@ pub enum KeyRotation {
 }
 
 /// The key that signs now, and older ones that the key set still lists.
+#[derive(Clone)]
 pub(in crate::testing) struct KeyRing {
     current: Arc<SigningKey>,
     old: Vec<Arc<SigningKey>>,
@@ -140,7 +141,12 @@ impl KeyRing {
         Some((header, serde_json::from_slice(&claims).ok()?)).filter(|_| genuine)
     }
 
-    fn listed(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
+    /// Returns `true` if the key set lists a key under this `kid`.
+    pub(in crate::testing) fn lists(&self, kid: &str) -> bool {
+        self.listed().any(|key| key.kid == kid)
+    }
+
+    pub(in crate::testing) fn listed(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
         std::iter::once(&self.current).chain(&self.old)
     }
 }

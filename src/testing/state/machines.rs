@@ -22,13 +22,14 @@ pub(in crate::testing) struct Machine {
 }
 
 /// Whose secret it is, and until when (for ever if it is the current one).
+#[derive(Clone)]
 struct SecretEntry {
     machine: String,
     valid_until: Option<u64>,
 }
 
 /// All machines of the instance.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::testing) struct Machines {
     by_id: HashMap<String, Machine>,
     by_secret: HashMap<String, SecretEntry>,
@@ -43,14 +44,28 @@ impl Machines {
         default_token_ttl: u64,
         now: u64,
     ) -> Machine {
+        let (id, secret) = (ids::word_id("mch"), ids::secret("ak"));
+        self.create_as(id, secret, name, scopes, default_token_ttl, now)
+    }
+
+    /// Creates a machine whose id and secret are given; neither may be in use.
+    pub(in crate::testing) fn create_as(
+        &mut self,
+        id: String,
+        secret: String,
+        name: &str,
+        scopes: BTreeSet<String>,
+        default_token_ttl: u64,
+        now: u64,
+    ) -> Machine {
         let machine = Machine {
-            id: ids::word_id("mch"),
+            id,
             name: name.to_owned(),
             default_token_ttl,
             created_at: now,
             updated_at: now,
             scopes,
-            secret: ids::secret("ak"),
+            secret,
             sequence: self.next,
         };
         self.next += 1;
@@ -65,10 +80,31 @@ impl Machines {
             .ok_or_else(|| Refusal::machine_not_found(id))
     }
 
+    /// Finds a machine by its id, or else by its name, which must be its alone.
+    pub(in crate::testing) fn find(&self, given: &str) -> Result<&Machine, Refusal> {
+        if let Some(machine) = self.by_id.get(given) {
+            return Ok(machine);
+        }
+        let named: Vec<_> = self.all().filter(|machine| machine.name == given).collect();
+        match named.as_slice() {
+            [machine] => Ok(machine),
+            [] => Err(Refusal::machine_not_found(given)),
+            more => {
+                let why = format!("{} machines are named {given}; give an id", more.len());
+                Err(Refusal::conflict(why))
+            }
+        }
+    }
+
     pub(in crate::testing) fn get_mut(&mut self, id: &str) -> Result<&mut Machine, Refusal> {
         self.by_id
             .get_mut(id)
             .ok_or_else(|| Refusal::machine_not_found(id))
+    }
+
+    /// Returns `true` if a secret is, or was, one of a machine.
+    pub(in crate::testing) fn has_secret(&self, secret: &str) -> bool {
+        self.by_secret.contains_key(secret)
     }
 
     pub(in crate::testing) fn contains(&self, id: &str) -> bool {

@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use store::Entry;
 
 /// Everything that a request may read or change.
+#[derive(Clone)]
 pub(super) struct State {
     pub(super) options: EmulatorOptions,
     pub(super) instance: instance::Instance,
@@ -77,11 +78,16 @@ impl State {
     }
 
     /// Revokes a stored token, key or session; false if there is none of this id.
-    pub(super) fn revoke(&mut self, id: &str, now: u64) -> bool {
-        self.m2m.store.revoke(id, None, now)
-            || self.api_keys.store.revoke(id, None, now)
-            || self.oauth.store.revoke(id, None, now)
+    pub(super) fn revoke(&mut self, id: &str, why: Option<String>, now: u64) -> bool {
+        self.m2m.store.revoke(id, why.clone(), now)
+            || self.api_keys.store.revoke(id, why.clone(), now)
+            || self.oauth.store.revoke(id, why, now)
             || self.revoke_session(id, now)
+    }
+
+    /// Forgets a stored token or key; false if there is none of this id.
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        self.m2m.store.remove(id) || self.api_keys.store.remove(id) || self.oauth.store.remove(id)
     }
 
     /// Makes a stored token or key expire now; false if there is none of this id.

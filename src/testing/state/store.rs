@@ -46,6 +46,7 @@ impl<T> Entry<T> {
 }
 
 /// Credentials of one kind.
+#[derive(Clone)]
 pub(in crate::testing) struct Store<T> {
     by_id: HashMap<Arc<str>, Entry<T>>,
     by_secret: HashMap<String, Arc<str>>,
@@ -87,6 +88,13 @@ impl<T> Store<T> {
 
     pub(in crate::testing) fn by_secret(&self, secret: &str) -> Option<&Entry<T>> {
         self.by_id.get(self.by_secret.get(secret)?)
+    }
+
+    /// All credentials, newest first.
+    pub(in crate::testing) fn all(&self) -> Vec<&Entry<T>> {
+        let mut entries: Vec<_> = self.by_id.values().collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.sequence));
+        entries
     }
 
     /// The credentials of a subject, newest first.

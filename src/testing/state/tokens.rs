@@ -16,7 +16,7 @@ pub(in crate::testing) struct M2mDetail {
 }
 
 /// All opaque M2M tokens of the instance.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::testing) struct M2mTokens {
     pub(in crate::testing) store: Store<M2mDetail>,
 }
@@ -81,7 +81,7 @@ pub(in crate::testing) struct ApiKeyDetail {
 }
 
 /// All API keys of the instance.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::testing) struct ApiKeys {
     pub(in crate::testing) store: Store<ApiKeyDetail>,
 }
@@ -146,7 +146,7 @@ impl OAuthDetail {
 }
 
 /// All OAuth access tokens of the instance.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::testing) struct OAuthTokens {
     pub(in crate::testing) store: Store<OAuthDetail>,
 }

@@ -112,7 +112,7 @@ async fn the_log_is_served_only_if_told_and_is_not_in_itself() {
     h.get("/__emulator/requests")
         .await
         .refused(404, "resource_not_found");
-    h.clerk.configure(|options| options.serve_log = true);
+    h.clerk.configure(|options| options.console = true);
     h.clerk.reset_log();
     h.get("/v1/machines?limit=1").await.ok();
     let log = h.get("/__emulator/requests").await.ok();

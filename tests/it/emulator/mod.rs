@@ -3,6 +3,7 @@
 //! Every test of the Backend API holds its traffic against Clerk's OpenAPI document when it ends.
 
 mod api_keys;
+mod console;
 mod contract;
 mod faults;
 mod harness;

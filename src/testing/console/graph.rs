@@ -1,0 +1,22 @@
+//! `GET graph.svg`: who may call whom, as a drawing.
+
+use super::problem::Answer;
+use super::routes::Request;
+use crate::testing::drawing::{Drawing, Node};
+use crate::testing::reply::Reply;
+use http::header;
+
+pub(super) fn svg(request: &Request<'_>) -> Answer {
+    let state = request.shared.state();
+    let mut machines: Vec<_> = state.machines.all().collect();
+    machines.sort_by_key(|machine| machine.sequence);
+    let nodes = machines.iter().map(|machine| Node {
+        id: machine.id.clone(),
+        name: machine.name.clone(),
+        reaches: machine.scopes.iter().cloned().collect(),
+    });
+    let drawing = Drawing::of(nodes.collect());
+    let mut reply = Reply::empty(200).with(header::CONTENT_TYPE, "image/svg+xml");
+    reply.body = drawing.svg().into();
+    Ok(reply)
+}
