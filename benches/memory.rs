@@ -104,7 +104,7 @@ fn entries(rows: &mut Rows, runtime: &tokio::runtime::Runtime, issuer: &Issuer, 
     let each = filled.bytes_current as f64 / ENTRIES as f64;
     let held = clerk.health().cached_valid;
     rows.note("opaque tokens remembered", format!("{held}"));
-    rows.at_most("bytes for each remembered token", each, 700.0, " B");
+    rows.at_most("bytes for each remembered token", each, 650.0, " B");
 }
 
 fn worst_tokens(rows: &mut Rows, issuer: &Issuer) {

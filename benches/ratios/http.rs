@@ -27,67 +27,72 @@ use crate::support::stopwatch::median;
 use crate::support::tokens::Issuer;
 
 const CONNECTIONS: usize = 32;
-const TURN: Duration = Duration::from_millis(500);
-const TURNS: usize = 9;
+const TURN: Duration = Duration::from_millis(100);
+const TURNS: usize = 61;
+
+/// How far the rates of one router, served twice, may lie apart.
+const CONTROL: f64 = 0.02;
+
+/// What is served, in the order in which it is asked.
+#[derive(Debug, Clone, Copy)]
+enum Row {
+    Router,
+    Again,
+    Noop,
+    Layer,
+    Identity,
+    Floor,
+    Peer,
+}
 
 pub(crate) fn run(rows: &mut Rows, issuer: &Issuer) {
     let token = issuer.m2m(1);
-    let layer = ClerkMachineAuth::new(local(issuer));
     let peer = Peer::start(issuer);
-    let (floor, named) = (Floor::holding(&token), token.clone());
-    let least = MapRequestLayer::new(move |mut request: Request| {
-        floor.mark(&named, &mut request);
-        request
-    });
-    let mut servers = vec![
-        serve(router()),
-        serve(router().layer(layer.clone())),
-        serve(Router::new().route("/", get(whoami)).layer(layer)),
-        serve(router().layer(least)),
-    ];
+    let mut servers = servers(issuer);
     servers.extend(peer.as_ref().map(|peer| peer.server.clone()));
-    let rates = rates(&servers, &token);
-    let of = |n: usize| median(rates.iter().map(|rates| rates[n].busy).collect());
-    let ratio = |a: usize, b: usize| {
-        median(
-            rates
-                .iter()
-                .map(|rates| rates[a].busy / rates[b].busy)
-                .collect(),
-        )
-    };
-    let mut note = |name: &str, n: usize| {
-        let wall = median(rates.iter().map(|rates| rates[n].wall).collect());
-        rows.note(
-            format!("requests, {name}"),
-            format!("{:.0}/s, {wall:.0}/s seen by the client", of(n)),
-        );
-    };
-    note("router alone", 0);
-    note("with the layer", 1);
-    note("with the layer, handler takes the identity", 2);
-    note("with the floor in the layer's place", 3);
+    let rates = Rates(rates(&servers, &token));
+    rates.note(rows, "router alone", Row::Router);
+    rates.note(rows, "with a layer that does nothing", Row::Noop);
+    rates.note(rows, "with the layer", Row::Layer);
+    rates.note(
+        rows,
+        "with the layer, handler takes the identity",
+        Row::Identity,
+    );
+    rates.note(rows, "with the floor in the layer's place", Row::Floor);
     if peer.is_some() {
-        note("jwt-authorizer 0.15, handler takes the claims", 4);
-        rows.at_least(
+        rates.note(
+            rows,
+            "jwt-authorizer 0.15, handler takes the claims",
+            Row::Peer,
+        );
+        let ratio = rates.ratio(Row::Identity, Row::Peer);
+        rows.note(
             "requests, with the layer / jwt-authorizer",
-            ratio(2, 4),
-            5.0,
-            " ×",
+            format!("{ratio:.2} ×"),
         );
     } else {
         rows.note("requests, jwt-authorizer 0.15", "could not be built");
     }
-    rows.note(
-        "requests, with the floor / router alone",
-        format!("{:.2} ×", ratio(3, 0)),
-    );
-    rows.at_least(
-        "requests, with the layer / router alone",
-        ratio(1, 0),
-        0.9,
-        " ×",
-    );
+    rates.compare(rows);
+}
+
+fn servers(issuer: &Issuer) -> Vec<Server> {
+    let layer = ClerkMachineAuth::new(local(issuer));
+    let floor = Floor::new();
+    let least = MapRequestLayer::new(move |mut request: Request| {
+        floor.mark(&mut request);
+        request
+    });
+    let noop = MapRequestLayer::new(|request: Request| request);
+    vec![
+        serve(router()),
+        serve(router()),
+        serve(router().layer(noop)),
+        serve(router().layer(layer.clone())),
+        serve(Router::new().route("/", get(whoami)).layer(layer)),
+        serve(router().layer(least)),
+    ]
 }
 
 fn router() -> Router {
@@ -148,9 +153,51 @@ fn serve(router: Router) -> Server {
 }
 
 /// Requests for each second of the server's thread, and for each second.
+#[derive(Debug, Clone, Copy)]
 struct Rate {
     busy: f64,
     wall: f64,
+}
+
+/// The rates of all servers, turn by turn.
+struct Rates(Vec<Vec<Rate>>);
+
+impl Rates {
+    fn median(&self, figure: impl Fn(&[Rate]) -> f64) -> f64 {
+        median(self.0.iter().map(|turn| figure(turn)).collect())
+    }
+
+    fn ratio(&self, a: Row, b: Row) -> f64 {
+        self.median(|turn| turn[a as usize].busy / turn[b as usize].busy)
+    }
+
+    fn note(&self, rows: &mut Rows, name: &str, row: Row) {
+        let busy = self.median(|turn| turn[row as usize].busy);
+        let wall = self.median(|turn| turn[row as usize].wall);
+        let measured = format!("{busy:.0}/s, {wall:.0}/s seen by the client");
+        rows.note(format!("requests, {name}"), measured);
+    }
+
+    /// Compares the rows, if the control says that they can be compared.
+    fn compare(&self, rows: &mut Rows) {
+        let control = self.ratio(Row::Again, Row::Router);
+        let name = "control: the router again / router alone, away from 1";
+        rows.at_most(name, (control - 1.0).abs(), CONTROL, "");
+        let name = "requests, handler takes the identity / layer that does nothing";
+        if (control - 1.0).abs() > CONTROL {
+            rows.note(name, "void: see the control");
+            return;
+        }
+        let of_router = |row| format!("{:.3} ×", self.ratio(row, Row::Router));
+        for (name, row) in [
+            ("a layer that does nothing", Row::Noop),
+            ("with the floor", Row::Floor),
+            ("with the layer", Row::Layer),
+        ] {
+            rows.note(format!("requests, {name} / router alone"), of_router(row));
+        }
+        rows.at_least(name, self.ratio(Row::Identity, Row::Noop), 0.92, " ×");
+    }
 }
 
 /// The rates of all servers, turn by turn; the first turn is a warm-up.

@@ -4,6 +4,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
+use super::nh::{self, NhKey};
 use crate::random;
 
 /// What a name stands for; parts the names of different things.
@@ -86,49 +87,68 @@ impl Hasher for PassThrough {
     }
 }
 
-/// Makes names under a random key of its own.
+/// Makes names under random keys of its own.
 ///
 /// # Security
 ///
-/// The hash is SipHash-2-4 with 128 bits of output, under a key of 128 bits that is drawn when the
-/// authenticator is built and never leaves the process. What is hashed starts with its domain and
-/// its length, so that no two inputs read alike.
+/// A text under 64 bytes is hashed with SipHash-2-4-128. A longer one is shortened with [NH](super::nh)
+/// first. SipHash's input starts with the domain and the length of the text. Both keys are drawn when
+/// the authenticator is built, are independent of each other, and never leave the process.
 ///
 /// Whoever can find a token with the name of another one's is taken for its owner, so names must
 /// not collide for tokens that an attacker chooses:
 ///
 /// 1. SipHash is a pseudorandom function, made for keys that are secret and messages that are
 ///    not (Aumasson and Bernstein, 2012). A decade of cryptanalysis has found nothing against the
-///    2-4 variant beyond trying keys. To whoever lacks the key, the names of chosen tokens are
+///    2-4 variant beyond trying keys. To whoever lacks the key, the names of different inputs are
 ///    independent random numbers of 128 bits.
-/// 2. Names are never shown. An attacker learns of each guess only whether it was taken for a
-///    remembered token, which among a million of them happens once in 2¹⁰⁸ guesses, and each guess
-///    is a request.
-/// 3. A birthday collision, 2⁶⁴ tokens wide, is between tokens of the attacker's own that Clerk has
+/// 2. Texts of different domains or lengths, short and long ones among them, give SipHash different
+///    inputs. Long texts of one length give the same input with a probability of at most 2⁻¹²⁸, if
+///    they were chosen independently of NH's key: the proof stands in the docs of [`nh`](super::nh).
+/// 3. So they are. As long as no two inputs of SipHash were the same, names are random numbers that
+///    have nothing to do with NH's key, and neither has anything that follows from names: hits,
+///    places in a map, their timing. After q texts the chance that two inputs were the same is at
+///    most q²/2 × 2⁻¹²⁸, that of a birthday collision of random names. (This is the usual argument
+///    for a universal hash below a pseudorandom function, as in UMAC.)
+/// 4. Names are never shown. An attacker learns of each guess only whether it was taken for a
+///    remembered token. Among a million of them that happens once in 2¹⁰⁷ guesses: half of these by
+///    NH, half by SipHash. Each guess is a request.
+/// 5. A birthday collision, 2⁶⁴ tokens wide, is between tokens of the attacker's own that Clerk has
 ///    issued both of.
-/// 4. A cryptographic digest would hold without the secrecy of the key as well. Whoever can read
-///    the key in the memory of this process has no need of a collision.
 ///
-/// It was chosen by measuring (`benches/README.md`, *The choice of the key hash*): on an M2M JWT it takes half the
-/// time of SHA-256 and of HMAC-SHA-256 with SHA instructions, and on an opaque token a fifth of
-/// it; BLAKE3 is slower than either below a few kilobytes, having one chunk to work on. HighwayHash
-/// is faster on JWTs, but its authors call it strong and nobody has shown that it is a
-/// pseudorandom function.
-pub(crate) struct KeyHasher(SipHasher24);
+/// The weakest point is the third: NH alone is broken once anything of its key is known, so nothing
+/// but SipHash may see its output, and the time of its multiplications must not depend on what is
+/// multiplied. On the 64-bit processors that servers have it does not; on small 32-bit ones whose
+/// multipliers finish early it may. Whoever can read keys in the memory of this process has no need
+/// of a collision.
+///
+/// The signature of a JWT alone would be a shorter text to hash, and an unsound one: the signature
+/// of a good token behind other claims would be taken for that token.
+///
+/// It was chosen by measuring (`benches/README.md`, *The choice of the key hash*).
+pub(crate) struct KeyHasher {
+    sip: (u64, u64),
+    nh: NhKey,
+}
 
 impl KeyHasher {
-    /// Draws a key; `None` where the system has no randomness to give.
+    /// Draws the keys; `None` where the system has no randomness to give.
     pub(crate) fn new() -> Option<Self> {
-        let key = random::bytes::<16>()?;
-        Some(Self(SipHasher24::new_with_key(&key)))
+        let word = || random::bytes().map(u64::from_le_bytes);
+        let (sip, nh) = ((word()?, word()?), NhKey::new()?);
+        Some(Self { sip, nh })
     }
 
     pub(crate) fn key(&self, domain: Domain, text: &[u8]) -> CacheKey {
-        let mut hasher = self.0;
+        let mut sip = SipHasher24::new_with_keys(self.sip.0, self.sip.1);
         // One word of eight bytes, which keeps what follows aligned to the words of the hash.
-        hasher.write_u64((text.len() as u64) << 8 | domain as u64);
-        hasher.write(text);
-        let name = hasher.finish128();
+        sip.write_u64((text.len() as u64) << 8 | domain as u64);
+        let name = if text.len() < nh::MIN_LEN {
+            sip.hash(text)
+        } else {
+            self.nh.digests(text).for_each(|digest| sip.write(&digest));
+            sip.finish128()
+        };
         CacheKey {
             high: name.h2,
             low: name.h1,
@@ -144,7 +164,68 @@ impl std::fmt::Debug for KeyHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+
+    #[test]
+    fn rule_10_a_name_is_siphash_of_domain_length_and_text_or_its_nh() {
+        let hasher = KeyHasher::new().unwrap();
+        for length in [0, 1, 63, 64, 790, 1_024, 1_025, 8_192] {
+            let text = vec![b'e'; length];
+            let mut input = ((length as u64) << 8 | 4).to_le_bytes().to_vec();
+            if length < 64 {
+                input.extend(&text);
+            } else {
+                input.extend(hasher.nh.digests(&text).flatten());
+            }
+            let sip = SipHasher24::new_with_keys(hasher.sip.0, hasher.sip.1).hash(&input);
+            let name = hasher.key(Domain::OAuth, &text);
+            assert_eq!((name.low, name.high), (sip.h1, sip.h2), "{length}");
+        }
+    }
+
+    /// Texts of one length that differ as little, or as regularly, as texts can.
+    fn structured(length: usize) -> HashSet<Vec<u8>> {
+        let mut texts = HashSet::new();
+        for byte in [0, 1, b'A', 0x80, 0xff] {
+            let even = vec![byte; length];
+            for place in [0, 7, 8, 15, 16, length / 2, length.saturating_sub(1)] {
+                let mut text = even.clone();
+                if let Some(byte) = text.get_mut(place) {
+                    *byte ^= 1;
+                }
+                texts.insert(text);
+            }
+            texts.insert(even);
+        }
+        // The same words in another order, and words whose sums are the same.
+        let rising: Vec<u8> = (0..length).map(|n| (n / 8) as u8).collect();
+        for size in [8, 16, 32] {
+            let mut turned = rising.clone();
+            turned
+                .chunks_exact_mut(2 * size)
+                .for_each(|two| two.rotate_left(size));
+            texts.insert(turned);
+        }
+        texts.insert(rising);
+        texts
+    }
+
+    #[test]
+    fn rule_10_structured_texts_of_all_lengths_have_different_names() {
+        let hasher = KeyHasher::new().unwrap();
+        let (mut names, mut count) = (HashSet::new(), 0);
+        for length in (0..=1_060).chain([2_047, 2_048, 2_049, 2_064, 8_191, 8_192]) {
+            for text in structured(length) {
+                let name = hasher.key(Domain::Jwt, &text);
+                names.insert((name.low, name.high));
+                count += 1;
+            }
+        }
+        assert_eq!(names.len(), count);
+        assert!(count > 30_000, "{count}");
+    }
 
     #[test]
     fn rule_10_names_differ_by_text_domain_and_authenticator() {

@@ -3,6 +3,7 @@
 mod invalidation;
 mod key;
 mod lookup;
+mod nh;
 mod ttl;
 mod verdicts;
 
