@@ -81,11 +81,13 @@ pub mod admin;
 mod authenticator;
 #[cfg(feature = "axum")]
 mod axum;
+mod backend;
 mod builder;
 mod cache;
 mod challenge;
 mod clock;
 mod config;
+mod credential;
 #[cfg(any(doc, doctest))]
 pub mod docs;
 mod error;

@@ -109,7 +109,7 @@ impl AdminClientBuilder {
     /// Calls through this client instead of one of our own: for a proxy, or roots of your own.
     ///
     /// The [`timeout`](Self::timeout) set here still bounds each call; all else is the client's.
-    /// What it should have is said at
+    /// InvalidationTarget it should have is said at
     /// [`AuthenticatorBuilder::http_client`](crate::AuthenticatorBuilder::http_client): redirects
     /// off, HTTP/2 keep-alive or HTTP/1.1 only, a connect timeout, no decompression.
     ///
@@ -157,14 +157,30 @@ impl AdminClientBuilder {
         Ok(AdminClient::from_parts(AdminParts {
             transport,
             api: self.access.api()?,
-            instance: self.access.instance()?,
-            machine: self.access.machine()?,
-            evict: None,
+            secrets: self.access.secrets()?,
+            invalidate: None,
             clock: self.clock,
             read: RetryPolicy::safe(self.timeout),
             write: RetryPolicy::once(self.timeout),
             may_retry: MayRetry::default(),
         }))
+    }
+}
+
+impl AdminClient {
+    /// Starts a client with the defaults.
+    pub fn builder() -> AdminClientBuilder {
+        AdminClientBuilder::default()
+    }
+
+    /// Takes `CLERK_SECRET_KEY`, `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the
+    /// environment. A variable that is empty, or white space, counts as none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a variable is set to something that it cannot be; the error names the variable.
+    pub fn from_env() -> Result<Self, BuildError> {
+        AdminClientBuilder::from_env()?.build()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What Clerk would refuse is refused here, before any call, with the field named.
+//! InvalidationTarget Clerk would refuse is refused here, before any call, with the field named.
 
 use std::time::Duration;
 
@@ -6,12 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::error::AdminError;
+use crate::backend::AdminError;
 
 /// The longest lifetime that Clerk gives a machine's tokens by default: ten years.
 const MAX_DEFAULT_TOKEN_TTL: u64 = 315_360_000;
-/// The longest time for which a rotated machine secret may still be used: eight hours.
-const MAX_PREVIOUS_TOKEN_TTL: u64 = 28_800;
 /// How many machines one machine may be allowed to reach.
 const MAX_SCOPES: usize = 150;
 const MAX_DESCRIPTION: usize = 255;
@@ -48,17 +46,6 @@ pub(super) fn default_token_ttl(ttl: Duration) -> Checked<u64> {
         )),
     }
 }
-
-pub(crate) fn previous_token_ttl(ttl: Duration) -> Checked<u64> {
-    match whole_seconds("previous_token_ttl", ttl)? {
-        seconds @ 0..=MAX_PREVIOUS_TOKEN_TTL => Ok(seconds),
-        _ => Err(AdminError::invalid(
-            "previous_token_ttl",
-            "is more than 28800 seconds",
-        )),
-    }
-}
-
 pub(super) fn key_name(name: &str) -> Checked<()> {
     if name.chars().count() < 3 {
         return Err(AdminError::invalid(
@@ -192,11 +179,6 @@ mod tests {
 
     #[test]
     fn bounds_of_the_document_are_the_bounds_here() {
-        assert_eq!(previous_token_ttl(SECOND * 28_800).unwrap(), 28_800);
-        assert_eq!(
-            field(previous_token_ttl(SECOND * 28_801)),
-            "previous_token_ttl"
-        );
         assert_eq!(
             default_token_ttl(SECOND * 315_360_000).unwrap(),
             315_360_000

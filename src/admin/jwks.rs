@@ -4,7 +4,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::client::AdminClient;
-use super::error::AdminError;
+use crate::backend::AdminError;
 use crate::transport::KEY_SET_LIMIT;
 
 /// The call for the instance's keys; needs the instance secret.
@@ -40,7 +40,7 @@ pub struct Jwk {
     /// The algorithm that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
-    /// What it is used for, `sig` for instance.
+    /// InvalidationTarget it is used for, `sig` for instance.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
     /// The modulus of an RSA key, in base64url.
@@ -60,11 +60,15 @@ pub struct Jwk {
     pub y: Option<String>,
 }
 
-impl<'a> Jwks<'a> {
-    pub(super) const fn new(client: &'a AdminClient) -> Self {
-        Self { client }
+impl AdminClient {
+    /// The public keys of the instance.
+    #[must_use]
+    pub const fn jwks(&self) -> Jwks<'_> {
+        Jwks { client: self }
     }
+}
 
+impl<'a> Jwks<'a> {
     /// Gets the keys.
     ///
     /// # Errors

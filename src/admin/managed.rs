@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::client::AdminClient;
-use super::error::AdminError;
+use crate::backend::AdminError;
 use crate::id::MachineId;
 use crate::machine_secret::{MachineSecret, SecretSource};
 use crate::secret::MachineSecretKey;

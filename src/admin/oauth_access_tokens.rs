@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::client::AdminClient;
-use super::error::AdminError;
 use super::{input, wire};
+use crate::backend::AdminError;
 
 /// The call on OAuth access tokens; needs the instance secret.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub struct OAuthAccessTokens<'a> {
     client: &'a AdminClient,
 }
 
-/// What Clerk says of an OAuth access token.
+/// InvalidationTarget Clerk says of an OAuth access token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OAuthAccessTokenInfo {
@@ -26,7 +26,7 @@ pub struct OAuthAccessTokenInfo {
     pub client_id: String,
     /// The user whom it speaks for.
     pub subject: String,
-    /// What it may do.
+    /// InvalidationTarget it may do.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Whether it was revoked.
@@ -73,11 +73,15 @@ pub enum OAuthVerification {
     },
 }
 
-impl<'a> OAuthAccessTokens<'a> {
-    pub(super) const fn new(client: &'a AdminClient) -> Self {
-        Self { client }
+impl AdminClient {
+    /// Access tokens of OAuth applications.
+    #[must_use]
+    pub const fn oauth_access_tokens(&self) -> OAuthAccessTokens<'_> {
+        OAuthAccessTokens { client: self }
     }
+}
 
+impl<'a> OAuthAccessTokens<'a> {
     /// Has Clerk verify an access token; each verification is billed.
     ///
     /// # Errors

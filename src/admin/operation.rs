@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::api_error::ApiError;
 use super::client::{AdminClient, AdminParts};
-use super::credential::{Credential, Needs};
-use super::error::AdminError;
+use crate::backend::AdminError;
+use crate::backend::ApiError;
+use crate::credential::{Credential, SecretChoice};
 use crate::transport::{Answer, Call, RetryPolicy};
 
 /// A call of the Backend API: where to, with what, and with whose secret.
@@ -18,7 +18,7 @@ pub(super) struct Operation {
     method: Method,
     url: Url,
     body: Option<Bytes>,
-    needs: Needs,
+    secret: SecretChoice,
     retry: RetryPolicy,
     body_limit: Option<usize>,
     /// A token that the body carries, which no error may show.
@@ -43,7 +43,7 @@ impl AdminClient {
             method,
             url: self.parts.api.join(&segments),
             body: None,
-            needs: Needs::Instance,
+            secret: SecretChoice::Instance,
             retry,
             body_limit: None,
             carries: None,
@@ -78,8 +78,8 @@ impl Operation {
         Ok(operation)
     }
 
-    pub(super) fn needs(mut self, needs: Needs) -> Self {
-        self.needs = needs;
+    pub(super) fn secret(mut self, secret: SecretChoice) -> Self {
+        self.secret = secret;
         self
     }
 
@@ -99,11 +99,9 @@ impl Operation {
 
     /// Sends the call and returns the body of a successful answer.
     ///
-    /// A 401 on a managed machine secret means that it was rotated, and one on an instance secret
-    /// that it was replaced, or not yet: nothing was done, so the call is sent once more with the
-    /// other one.
+    /// After a 401 nothing was done, so the call is sent once more if there is another credential.
     pub(super) async fn send_raw(self, client: &AdminClient) -> Result<Bytes, AdminError> {
-        let credential = client.credential(&self.needs).await?;
+        let credential = client.parts.secrets.select(&self.secret).await?;
         let answer = self.send_as(client, &credential).await?;
         if answer.status == StatusCode::UNAUTHORIZED
             && let Some(renewed) = credential.renewed().await
@@ -111,7 +109,7 @@ impl Operation {
         {
             let answer = self.send_as(client, &renewed).await?;
             if answer.status != StatusCode::UNAUTHORIZED {
-                renewed.taken();
+                renewed.accepted();
             }
             return self.result(answer, &renewed);
         }
@@ -133,7 +131,9 @@ impl Operation {
     }
 
     fn call(&self, credential: &Credential) -> Result<Call, AdminError> {
-        let authorization = credential.authorization()?;
+        let authorization = credential.authorization();
+        let authorization = authorization
+            .ok_or_else(|| AdminError::invalid("secret", "cannot stand in a header"))?;
         let call = Call::new(self.method.clone(), self.url.clone(), self.retry)
             .header(header::AUTHORIZATION, authorization);
         let call = match self.body_limit {

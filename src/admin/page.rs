@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::client::AdminClient;
-use super::credential::Needs;
-use super::error::AdminError;
 use super::{input, wire};
+use crate::backend::AdminError;
+use crate::credential::SecretChoice;
 use crate::transport::PAGE_LIMIT;
 
 /// One page of a list.
@@ -42,12 +42,12 @@ pub struct ItemStream<T>(Pin<Box<dyn Stream<Item = Result<T, AdminError>> + Send
 pub(super) struct Listing {
     client: AdminClient,
     path: &'static str,
-    needs: Needs,
+    secret: SecretChoice,
     filters: Vec<(&'static str, String)>,
     limit: Option<u32>,
     offset: u64,
     largest_limit: u32,
-    /// What was wrong first; told when the list is asked for.
+    /// InvalidationTarget was wrong first; told when the list is asked for.
     wrong: Option<AdminError>,
 }
 
@@ -56,7 +56,7 @@ impl Listing {
         Self {
             client: client.clone(),
             path,
-            needs: Needs::Instance,
+            secret: SecretChoice::Instance,
             filters: Vec::new(),
             limit: None,
             offset: 0,
@@ -71,8 +71,8 @@ impl Listing {
         self
     }
 
-    pub(super) fn needs(mut self, needs: Needs) -> Self {
-        self.needs = needs;
+    pub(super) fn secret(mut self, secret: SecretChoice) -> Self {
+        self.secret = secret;
         self
     }
 
@@ -107,7 +107,7 @@ impl Listing {
         client
             .read(Method::GET, &[self.path])
             .query(&query)
-            .needs(self.needs)
+            .secret(self.secret)
             .body_limit(PAGE_LIMIT)
             .send(&client)
             .await
@@ -173,7 +173,7 @@ macro_rules! list_methods {
         /// # Errors
         ///
         /// Fails without a call for a limit out of bounds, and as every call may.
-        pub async fn page(self) -> Result<crate::admin::Page<$item>, crate::admin::AdminError> {
+        pub async fn page(self) -> Result<crate::admin::Page<$item>, crate::backend::AdminError> {
             self.listing.page().await
         }
 

@@ -1,26 +1,25 @@
-//! The way of one token: class, accepted types, memory or proof, receiver, revocation.
+//! Chooses how a token is verified, and admits what was.
+//!
+//! The steps are those of [the way of a request](crate#the-way-of-a-request), from 2 to 5.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::cached::CacheLookup;
-use super::forget::Forget;
-use super::jwt::JwtVerdict;
 use crate::admin::AdminClient;
-use crate::cache::{Invalidations, KeyHasher, Lookup, VerdictCache};
+use crate::cache::{CacheKey, Domain, Invalidations, KeyHasher, Lookup};
 use crate::clock::Clock;
+use crate::credential::Secrets;
 use crate::error::{AuthError, Reason};
 use crate::identity::{AuthenticatorId, MachineAuth, ScopeGrants, TokenFormat, UnixMillis};
-use crate::jwt::JwtPolicy;
+use crate::jwt::{Candidate, JwtVerdict, JwtVerifier};
 use crate::keys::KeyStore;
-use crate::machine_secret::MachineSecret;
 use crate::opaque::OpaqueVerifier;
 use crate::receiver::Receiver;
 use crate::revocation::Revocations;
-use crate::secret::InstanceSecret;
 use crate::tasks::{Tasks, Wait};
-use crate::token::{Format, RawToken, TokenType, TokenTypes, classify};
+use crate::token::{BearerToken, Format, RawToken, TokenType, TokenTypes, classify};
 use crate::upstream::UpstreamGuard;
 
 /// Everything that is shared by the clones of an authenticator.
@@ -29,24 +28,33 @@ pub(crate) struct Core {
     pub(crate) id: AuthenticatorId,
     pub(crate) accepted: Accepted,
     pub(crate) max_token_len: usize,
-    pub(crate) own: OwnSecrets,
+    /// The secrets of this service, which are never accepted as tokens.
+    pub(crate) own: Secrets,
     pub(crate) hasher: Arc<KeyHasher>,
     pub(crate) invalidations: Arc<Invalidations>,
-    pub(crate) forget: Arc<Forget>,
     /// `None` where no JWT is accepted.
-    pub(crate) keys: Option<KeyStore>,
-    pub(crate) jwt_policy: JwtPolicy,
-    pub(crate) jwts: VerdictCache<JwtVerdict>,
+    pub(crate) jwt: Option<Arc<JwtVerifier>>,
     pub(crate) opaque: Arc<OpaqueVerifier>,
-    pub(crate) opaques: Arc<VerdictCache<MachineAuth>>,
     pub(crate) receiver: Arc<Receiver>,
+    pub(crate) issuer: Option<Box<str>>,
+    pub(crate) skew: UnixMillis,
     pub(crate) grants: ScopeGrants,
     pub(crate) revocations: Revocations,
     pub(crate) upstream: Arc<UpstreamGuard>,
     pub(crate) admin: Option<AdminClient>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Dropped with the last clone, and with it all that runs in the background.
-    pub(crate) tasks: Tasks,
+    pub(crate) tasks: Arc<Tasks>,
+}
+
+/// Where the verdict on a token is cached, if it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CacheLookup {
+    /// The type that its prefix promises; a JWT if none.
+    pub(super) type_hint: Option<TokenType>,
+    /// Its key in the cache of that type.
+    pub(super) key: CacheKey,
+    pub(super) now: Duration,
 }
 
 /// Accepted types, by the format of the token.
@@ -80,27 +88,22 @@ impl Accepted {
     }
 }
 
-/// The secrets of this service, which are never accepted as tokens.
-#[derive(Debug)]
-pub(crate) struct OwnSecrets {
-    pub(crate) instance: Option<InstanceSecret>,
-    pub(crate) machine: Option<MachineSecret>,
-}
-
-impl OwnSecrets {
-    /// Compares in constant time.
-    pub(super) fn contains(&self, token: &[u8]) -> bool {
-        self.machine
-            .as_ref()
-            .is_some_and(|secret| secret.ct_eq(token))
-            || self
-                .instance
-                .as_ref()
-                .is_some_and(|secret| secret.ct_eq(token))
-    }
-}
-
 impl Core {
+    /// Makes the key of a token, by its prefix alone.
+    pub(super) fn cache_lookup(&self, token: RawToken<'_>) -> CacheLookup {
+        let type_hint = token.type_hint();
+        let domain = type_hint.map_or(Domain::Jwt, domain);
+        CacheLookup {
+            type_hint,
+            key: self.hasher.key(domain, token.as_bytes()),
+            now: self.clock.monotonic(),
+        }
+    }
+
+    pub(super) fn keys(&self) -> Option<&KeyStore> {
+        self.jwt.as_ref().map(|jwt| &jwt.keys)
+    }
+
     /// Decides on a token at once where nobody has to be asked.
     pub(super) fn authenticate(
         self: &Arc<Self>,
@@ -109,26 +112,160 @@ impl Core {
         accept: Accepted,
     ) -> Lookup<MachineAuth> {
         let accept = accept.and(self.accepted);
-        if let Some(lookup) = self.cached(lookup, accept) {
-            return lookup;
+        if let Some(admitted) = self.cached(lookup, accept) {
+            return admitted;
         }
         let Ok(token) = token.parse() else {
             return reject(Reason::Malformed);
         };
         match classify(token) {
             None => reject(Reason::UnknownClass),
-            Some(Format::Jwt) => self.jwt(token, lookup, accept.jwt),
+            Some(Format::Jwt) => self.verify_jwt(token, lookup, accept.jwt),
             Some(Format::Opaque(_)) if self.own.contains(token.as_bytes()) => {
                 reject(Reason::OwnSecret)
             }
-            Some(Format::Opaque(token_type)) => {
-                if accept.opaque.contains(token_type) {
-                    self.opaque(token_type, token, lookup)
-                } else {
-                    reject(Reason::TypeNotAccepted)
-                }
+            Some(Format::Opaque(token_type)) if accept.opaque.contains(token_type) => {
+                self.verify_opaque(token_type, token, lookup)
+            }
+            Some(Format::Opaque(_)) => reject(Reason::TypeNotAccepted),
+        }
+    }
+
+    /// Decides on a token whose verdict is cached; on all others, nothing.
+    ///
+    /// # Security
+    ///
+    /// The characters of the token have not been looked at, and need not be: a key is in the cache
+    /// only for a token that was parsed, classified and verified and is no secret of this service,
+    /// and no other token has its key.
+    fn cached(
+        self: &Arc<Self>,
+        lookup: &CacheLookup,
+        accept: Accepted,
+    ) -> Option<Lookup<MachineAuth>> {
+        let CacheLookup { key, now, .. } = lookup;
+        match lookup.type_hint {
+            Some(token_type) if accept.opaque.contains(token_type) => {
+                let auth = self.opaque.cached(key, *now)?;
+                Some(Lookup::Ready(self.admit_opaque(auth)))
+            }
+            Some(_) => None,
+            None => {
+                let verdict = self.jwt.as_ref()?.cached(key, *now)?;
+                Some(self.admit_jwt(verdict, accept.jwt, *now, None))
             }
         }
+    }
+
+    fn verify_jwt(
+        self: &Arc<Self>,
+        token: BearerToken<'_>,
+        lookup: &CacheLookup,
+        accept: TokenTypes,
+    ) -> Lookup<MachineAuth> {
+        let Some(verifier) = self.jwt.as_ref().filter(|_| !accept.is_empty()) else {
+            return reject(Reason::TypeNotAccepted);
+        };
+        let candidate = Candidate {
+            token: token.as_str(),
+            key: self.jwt_key(token, lookup),
+            accept,
+        };
+        let deadline = self.tasks.deadline();
+        match verifier.verify(candidate, lookup.now, deadline) {
+            Lookup::Ready(Ok(verdict)) => self.admit_jwt(verdict, accept, lookup.now, None),
+            Lookup::Ready(Err(error)) => Lookup::Ready(Err(error)),
+            Lookup::Pending(verdict) => {
+                let core = Arc::clone(self);
+                Lookup::Pending(Box::pin(async move {
+                    let (verdict, now) = (verdict.await?, core.clock.monotonic());
+                    let admitted = core.admit_jwt(verdict, accept, now, Some(deadline));
+                    admitted.into_result().await
+                }))
+            }
+        }
+    }
+
+    /// A JWT that begins like an opaque token was given the key of such a one.
+    fn jwt_key(&self, token: BearerToken<'_>, lookup: &CacheLookup) -> CacheKey {
+        match lookup.type_hint {
+            None => lookup.key,
+            Some(_) => self.hasher.key(Domain::Jwt, token.as_bytes()),
+        }
+    }
+
+    fn verify_opaque(
+        self: &Arc<Self>,
+        token_type: TokenType,
+        token: BearerToken<'_>,
+        lookup: &CacheLookup,
+    ) -> Lookup<MachineAuth> {
+        let (core, CacheLookup { key, now, .. }) = (Arc::clone(self), *lookup);
+        self.opaque
+            .verify(token_type, token, key, now, self.wait(None))
+            .and_then(move |auth| core.admit_opaque(auth))
+    }
+
+    fn admit_opaque(&self, auth: MachineAuth) -> Result<MachineAuth, AuthError> {
+        self.check_now(&auth)?;
+        if let MachineAuth::M2m(token) = &auth {
+            self.receiver.check_opaque(token)?;
+        }
+        Ok(self.with_granted_scopes(auth))
+    }
+
+    fn admit_jwt(
+        self: &Arc<Self>,
+        verdict: JwtVerdict,
+        accept: TokenTypes,
+        now: Duration,
+        deadline: Option<Instant>,
+    ) -> Lookup<MachineAuth> {
+        let JwtVerdict { auth, sender, .. } = verdict;
+        if !accept.contains(auth.token_type()) {
+            return reject(Reason::TypeNotAccepted);
+        }
+        if let Err(reason) = self.check_now(&auth) {
+            return reject(reason);
+        }
+        let MachineAuth::M2m(token) = &auth else {
+            return Lookup::Ready(Ok(auth));
+        };
+        match self
+            .receiver
+            .check_jwt(token, sender, now, self.wait(deadline))
+        {
+            Lookup::Ready(answer) => Lookup::Ready(answer.map(|()| self.with_granted_scopes(auth))),
+            Lookup::Pending(answer) => {
+                let core = Arc::clone(self);
+                Lookup::Pending(Box::pin(async move {
+                    answer.await?;
+                    // It may have been refused, or have expired, while Clerk was asked.
+                    core.check_now(&auth)?;
+                    Ok(core.with_granted_scopes(auth))
+                }))
+            }
+        }
+    }
+
+    /// Checks what may have changed since the token was verified.
+    ///
+    /// The expiry of a JWT is told by the issuer's clock and held against ours; that of an opaque
+    /// token is Clerk's word about its own.
+    pub(super) fn check_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
+        let now = || UnixMillis::from_duration(self.clock.unix_time());
+        let leeway = match auth.format() {
+            TokenFormat::Jwt => self.skew,
+            TokenFormat::Opaque => UnixMillis(0),
+        };
+        let is_over = |end: UnixMillis| end.plus(leeway) <= now();
+        if auth.expiry().is_some_and(is_over) {
+            return Err(Reason::Expired);
+        }
+        if self.revocations.refuse(auth) {
+            return Err(Reason::Revoked);
+        }
+        Ok(())
     }
 
     /// Grants what this service grants to the sender, as the last step of every admission.
@@ -140,27 +277,22 @@ impl Core {
     }
 
     /// Returns what a request is given that has to wait, with its deadline where it has one already.
-    pub(super) const fn wait(&self, deadline: Option<Instant>) -> Wait<'_> {
+    fn wait(&self, deadline: Option<Instant>) -> Wait<'_> {
         Wait {
             tasks: &self.tasks,
             deadline,
         }
     }
-
-    /// Checks what may have changed since the token was verified.
-    pub(super) fn check_now(&self, auth: &MachineAuth, leeway: UnixMillis) -> Result<(), Reason> {
-        let now = || UnixMillis::from_duration(self.clock.unix_time());
-        let is_over = |end: UnixMillis| end.plus(leeway) <= now();
-        if auth.expiry().is_some_and(is_over) {
-            return Err(Reason::Expired);
-        }
-        if self.revocations.refuse(auth) {
-            return Err(Reason::Revoked);
-        }
-        Ok(())
-    }
 }
 
-pub(super) fn reject<V>(reason: Reason) -> Lookup<V> {
+fn reject<V>(reason: Reason) -> Lookup<V> {
     Lookup::Ready(Err(AuthError::from(reason)))
+}
+
+const fn domain(token_type: TokenType) -> Domain {
+    match token_type {
+        TokenType::M2m => Domain::M2m,
+        TokenType::ApiKey => Domain::ApiKey,
+        TokenType::OAuth => Domain::OAuth,
+    }
 }

@@ -1,18 +1,13 @@
 //! The framework-free heart: a token in, an identity or a rejection out.
 
-mod cached;
 mod core;
-mod forget;
-mod jwt;
 mod nested;
-mod opaque;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::core::{Accepted, Core, OwnSecrets};
-pub(crate) use self::forget::Forget;
+pub(crate) use self::core::{Accepted, Core};
 use crate::admin::AdminClient;
 use crate::cache::{CacheKey, Domain, Lookup};
 use crate::error::{AuthError, Reason};
@@ -21,7 +16,7 @@ use crate::identity::MachineAuth;
 use crate::invalidate::Invalidate as _;
 use crate::keys::KeyStore;
 use crate::machine_secret::MachineSecret;
-use crate::opaque::not_loaded;
+use crate::opaque::load_failure;
 use crate::problem::ProblemRecord;
 use crate::revocation::Revocations;
 use crate::token::{RawToken, TokenSource, TokenTypes};
@@ -169,7 +164,7 @@ impl Authenticator {
         let Some(secret) = &core.own.machine else {
             return Ok(());
         };
-        secret.load().await.map_err(|error| not_loaded(&error))?;
+        secret.load().await.map_err(|error| load_failure(&error))?;
         // One that is managed came from Clerk, and is fetched anew if it is refused.
         if secret.machine_id().is_some() {
             return Ok(());
@@ -182,7 +177,7 @@ impl Authenticator {
 
     async fn warm_up_keys(&self) -> Result<(), AuthError> {
         let core = &self.core;
-        let Some(keys) = &core.keys else {
+        let Some(keys) = core.keys() else {
             return Ok(());
         };
         if keys.current(core.clock.monotonic(), &core.tasks).is_none()
@@ -197,17 +192,17 @@ impl Authenticator {
 
     /// Forgets what is known of a token.
     pub fn invalidate_token(&self, token: &str) {
-        self.core.forget.token(token);
+        self.core.invalidations.invalidate_token(token);
     }
 
     /// Forgets what is known of the token or key with this identifier.
     pub fn invalidate_id(&self, id: &str) {
-        self.core.forget.invalidate_id(id);
+        self.core.invalidations.invalidate_id(id);
     }
 
     /// Forgets what is known of a machine, a user or an organization, and of all its tokens.
     pub fn invalidate_subject(&self, subject: &str) {
-        self.core.forget.invalidate_subject(subject);
+        self.core.invalidations.invalidate_subject(subject);
     }
 
     /// Forgets every verdict.
@@ -241,20 +236,19 @@ impl Authenticator {
         let now = core.clock.monotonic();
         let ready = self.is_ready(now);
         let reports = core.upstream.status();
-        let keys = core.keys.as_ref().and_then(KeyStore::record);
+        let keys = core.keys().and_then(KeyStore::record);
         let secret = core.own.machine.as_ref().and_then(MachineSecret::record);
         let records = [Some(reports.calls()), secret, keys];
         let records = || records.iter().copied().flatten();
         let at = |error: &LastError| error.at;
         let (calls_left_unknown, calls_left_known) = core.upstream.budget_left();
-        let (opaque_good, opaque_bad) = core.opaques.len();
+        let (opaque_good, opaque_bad) = core.opaque.cache.len();
         Health {
             keys_age_seconds: core
-                .keys
-                .as_ref()
+                .keys()
                 .and_then(|keys| keys.age(now))
                 .map(|age| age.as_secs()),
-            keys_ready: core.keys.as_ref().is_some_and(|keys| keys.is_ready(now)),
+            keys_ready: core.keys().is_some_and(|keys| keys.is_ready(now)),
             breaker: core.upstream.breaker(),
             ready,
             problem: records()
@@ -267,7 +261,8 @@ impl Authenticator {
             throttled_refreshes: reports.throttled_refreshes(),
             calls_free: core.upstream.free_slots(),
             in_flight: core.tasks.running(),
-            cached_valid: opaque_good.saturating_add(core.jwts.len().0),
+            cached_valid: opaque_good
+                .saturating_add(core.jwt.as_ref().map_or(0, |jwt| jwt.cache.len().0)),
             cached_rejected: opaque_bad,
         }
     }
@@ -278,7 +273,7 @@ impl Authenticator {
         let core = &self.core;
         let has_failed =
             |record: Option<&ProblemRecord>| record.is_some_and(|it| it.now().is_some());
-        let keys = core.keys.as_ref().filter(|keys| !keys.is_ready(now));
+        let keys = core.keys().filter(|keys| !keys.is_ready(now));
         let keys = keys.filter(|keys| has_failed(keys.record()));
         let secret = core.own.machine.as_ref();
         let secret = secret.filter(|secret| secret.current().is_none());
@@ -303,7 +298,7 @@ impl Authenticator {
 
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pinned = matches!(self.core.keys, Some(KeyStore::Static(_)));
+        let pinned = matches!(self.core.keys(), Some(KeyStore::Static(_)));
         f.debug_struct("Authenticator")
             .field("accepted", &self.core.accepted)
             .field("receiver", &self.core.receiver)

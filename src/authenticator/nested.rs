@@ -3,13 +3,13 @@
 use super::{Accepted, Authenticator};
 use crate::cache::CacheKey;
 use crate::error::Reason;
-use crate::identity::{AuthenticatorId, MachineAuth, TokenFormat, UnixMillis};
+use crate::identity::{AuthenticatorId, MachineAuth};
 use crate::token::RawToken;
 
 impl Authenticator {
     /// Returns whose JWTs are accepted, where that is known.
     pub(crate) fn issuer(&self) -> Option<&str> {
-        self.core.jwt_policy.issuer.as_deref()
+        self.core.issuer.as_deref()
     }
 
     pub(crate) fn id(&self) -> AuthenticatorId {
@@ -27,9 +27,6 @@ impl Authenticator {
         if !accept.contains(auth.format(), auth.token_type()) {
             return Err(Reason::TypeNotAccepted);
         }
-        match auth.format() {
-            TokenFormat::Jwt => self.core.check_jwt_now(auth),
-            TokenFormat::Opaque => self.core.check_now(auth, UnixMillis(0)),
-        }
+        self.core.check_now(auth)
     }
 }

@@ -47,7 +47,7 @@ fn senders(identity: &Identity, accepted: Accepted, binding: &Binding) -> String
         Binding::ScopeClaims if takes_jwt => {
             "those whose tokens name this machine (trust_scope_claims)".to_owned()
         }
-        Binding::ScopeClaims if identity.machine.is_some() => {
+        Binding::ScopeClaims if identity.secrets.machine.is_some() => {
             "those that Clerk lets reach the machine of the machine secret".to_owned()
         }
         Binding::ScopeClaims => "those that Clerk lets reach this machine".to_owned(),

@@ -8,13 +8,13 @@ use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts, MayRetry};
-use crate::authenticator::{Accepted, Authenticator, Core, Forget, OwnSecrets};
+use crate::authenticator::{Accepted, Authenticator, Core};
 use crate::cache::{Invalidations, KeyHasher, Priority, Ttl, VerdictCache, VerdictCacheConfig};
 use crate::config::BuildError;
-use crate::identity::{AuthenticatorId, ScopeGrants};
-use crate::jwt::{Audience, Clients, JwtPolicy};
+use crate::identity::{AuthenticatorId, ScopeGrants, UnixMillis};
+use crate::jwt::{Audience, Clients, JwtPolicy, JwtVerifier};
 use crate::keys::{KeySource, KeyStore};
-use crate::opaque::{OpaqueParts, OpaquePolicy, OpaqueVerifier};
+use crate::opaque::{KnownTokens, LoadQueue, OpaquePolicy, OpaqueVerifier};
 use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
 use crate::resource::ProtectedResource;
 use crate::revocation::Revocations;
@@ -38,7 +38,7 @@ struct Shared {
     transport: Transport,
     upstream: Arc<UpstreamGuard>,
     invalidations: Arc<Invalidations>,
-    forget: Arc<Forget>,
+    hasher: Arc<KeyHasher>,
 }
 
 pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildError> {
@@ -77,10 +77,6 @@ impl Shared {
         let clock = Arc::clone(&settings.clock);
         let hasher = Arc::new(hasher);
         let invalidations = Arc::new(Invalidations::new(Arc::clone(&hasher)));
-        let forget = Forget {
-            invalidations: Arc::clone(&invalidations),
-            hasher,
-        };
         Ok(Self {
             upstream: Arc::new(UpstreamGuard::new(
                 settings.call_budget(),
@@ -91,42 +87,34 @@ impl Shared {
             identity,
             transport,
             invalidations,
-            forget: Arc::new(forget),
+            hasher,
         })
     }
 
     fn core(mut self, accepted: Accepted, binding: Binding, grants: ScopeGrants) -> Core {
-        let admin = self.admin();
+        let (admin, tasks) = (self.admin(), Arc::new(Tasks::new(self.settings.timeout)));
+        let receiver = Arc::new(self.receiver(binding, admin.as_ref()));
         Core {
             id: AuthenticatorId::next(),
             accepted,
             max_token_len: self.settings.max_token_len,
-            own: OwnSecrets {
-                instance: self.identity.instance.clone(),
-                machine: self.identity.machine.clone(),
-            },
-            hasher: Arc::clone(&self.forget.hasher),
+            own: self.identity.secrets.clone(),
+            hasher: Arc::clone(&self.hasher),
             invalidations: Arc::clone(&self.invalidations),
-            forget: Arc::clone(&self.forget),
-            keys: self.keys(accepted),
-            jwt_policy: self.jwt_policy(),
-            jwts: self.verdict_cache(self.jwt_ttl(), 0, JWT_EIGHTHS),
-            opaque: Arc::new(OpaqueVerifier::new(self.opaque())),
-            opaques: Arc::new(self.verdict_cache(
-                self.settings.opaque,
-                self.settings.negative_capacity,
-                OPAQUE_EIGHTHS,
-            )),
-            receiver: Arc::new(self.receiver(binding, admin.as_ref())),
+            jwt: self.jwt(accepted, &tasks).map(Arc::new),
+            opaque: Arc::new(self.opaque(Arc::clone(&receiver))),
+            receiver,
+            issuer: self.identity.issuer.clone(),
+            skew: UnixMillis::from_duration(self.settings.skew),
             grants,
             revocations: Revocations::new(
-                Arc::clone(&self.forget.hasher),
+                Arc::clone(&self.hasher),
                 Arc::clone(&self.settings.clock),
             ),
             upstream: Arc::clone(&self.upstream),
             admin,
             clock: Arc::clone(&self.settings.clock),
-            tasks: Tasks::new(self.settings.timeout),
+            tasks,
         }
     }
 
@@ -160,21 +148,30 @@ impl Shared {
 
     fn admin(&self) -> Option<AdminClient> {
         let identity = &self.identity;
-        if identity.instance.is_none() && identity.machine.is_none() {
+        if identity.secrets.is_empty() {
             return None;
         }
-        let forget = Arc::clone(&self.forget);
         Some(AdminClient::from_parts(AdminParts {
             transport: self.transport.clone(),
             api: identity.api.clone(),
-            instance: identity.instance.clone(),
-            machine: identity.machine.clone(),
-            evict: Some(forget),
+            secrets: identity.secrets.clone(),
+            invalidate: Some(Arc::clone(&self.invalidations) as _),
             clock: Arc::clone(&self.settings.clock),
             read: RetryPolicy::safe(ADMIN_TIMEOUT),
             write: RetryPolicy::once(ADMIN_TIMEOUT),
             may_retry: MayRetry::default(),
         }))
+    }
+
+    fn jwt(&mut self, accepted: Accepted, tasks: &Arc<Tasks>) -> Option<JwtVerifier> {
+        Some(JwtVerifier {
+            keys: self.keys(accepted)?,
+            policy: self.jwt_policy(),
+            cache: self.verdict_cache(self.jwt_ttl(), 0, JWT_EIGHTHS),
+            hasher: Arc::clone(&self.hasher),
+            clock: Arc::clone(&self.settings.clock),
+            tasks: Arc::clone(tasks),
+        })
     }
 
     fn keys(&mut self, accepted: Accepted) -> Option<KeyStore> {
@@ -187,7 +184,7 @@ impl Shared {
             KeyOrigin::Public(url) => (url, None),
             KeyOrigin::Backend => {
                 let url = self.identity.api.join(&["v1", "jwks"]);
-                (url, self.identity.instance.clone())
+                (url, self.identity.secrets.instance.clone())
             }
         };
         let retry = RetryPolicy::verification(self.settings.timeout);
@@ -212,22 +209,29 @@ impl Shared {
         }
     }
 
-    fn opaque(&self) -> OpaqueParts {
-        let subjects = self.settings.api_key_subjects.iter();
-        OpaqueParts {
+    fn opaque(&self, receiver: Arc<Receiver>) -> OpaqueVerifier {
+        let settings = &self.settings;
+        let subjects = settings.api_key_subjects.iter();
+        OpaqueVerifier {
+            cache: Arc::new(self.verdict_cache(
+                settings.opaque,
+                settings.negative_capacity,
+                OPAQUE_EIGHTHS,
+            )),
             transport: self.transport.clone(),
             api: self.identity.api.clone(),
-            instance: self.identity.instance.clone(),
-            machine: self.identity.machine.clone(),
+            secrets: self.identity.secrets.clone(),
+            load_queue: LoadQueue::default(),
             upstream: Arc::clone(&self.upstream),
-            capacity: self.settings.capacity,
             policy: OpaquePolicy {
                 api_key_subjects: subjects.map(|prefix| prefix.as_str().into()).collect(),
                 audience: self.audience(),
-                clients: Clients::new(self.settings.clients.as_deref()),
+                clients: Clients::new(settings.clients.as_deref()),
             },
-            timeout: self.settings.timeout,
-            clock: Arc::clone(&self.settings.clock),
+            receiver,
+            known: KnownTokens::new(settings.capacity),
+            timeout: settings.timeout,
+            clock: Arc::clone(&settings.clock),
         }
     }
 

@@ -7,6 +7,7 @@ use super::publishable_key::FrontendApi;
 use super::settings::{SenderSetting, Settings};
 use crate::authenticator::Accepted;
 use crate::config::BuildError;
+use crate::credential::Secrets;
 use crate::id::MachineId;
 use crate::keys::{KeySet, parse_pem};
 use crate::machine_secret::MachineSecret;
@@ -28,8 +29,7 @@ pub(super) enum KeyOrigin {
 /// Who this service is and what it trusts.
 #[derive(Debug)]
 pub(super) struct Identity {
-    pub(super) instance: Option<InstanceSecret>,
-    pub(super) machine: Option<MachineSecret>,
+    pub(super) secrets: Secrets,
     pub(super) me: Option<MachineId>,
     pub(super) api: BaseUrl,
     pub(super) keys: Option<KeyOrigin>,
@@ -47,22 +47,20 @@ pub(super) enum Binding {
 
 impl Identity {
     pub(super) fn of(settings: &Settings) -> Checked<Self> {
-        let instance = settings.access.instance()?;
-        let machine = settings.access.machine()?;
+        let secrets = settings.access.secrets()?;
         let frontend = settings
             .publishable_key
             .as_deref()
             .map(FrontendApi::parse)
             .transpose();
         let frontend = frontend.map_err(|error| BuildError::new(PUBLISHABLE_KEY, error))?;
-        check_environments(instance.as_ref(), frontend.as_ref())?;
+        check_environments(secrets.instance.as_ref(), frontend.as_ref())?;
         Ok(Self {
-            me: me(settings, machine.as_ref())?,
+            me: me(settings, secrets.machine.as_ref())?,
             api: settings.access.api()?,
-            keys: keys(settings, instance.is_some(), frontend.as_ref())?,
+            keys: keys(settings, secrets.instance.is_some(), frontend.as_ref())?,
             issuer: issuer(settings, frontend.as_ref())?,
-            instance,
-            machine,
+            secrets,
         })
     }
 
@@ -72,7 +70,7 @@ impl Identity {
             Some(_) => TokenTypes::from_iter([TokenType::M2m, TokenType::OAuth]),
             None => TokenTypes::NONE,
         };
-        let opaque = match (&self.instance, &self.machine) {
+        let opaque = match (&self.secrets.instance, &self.secrets.machine) {
             (Some(_), _) => TokenTypes::all(),
             (None, Some(_)) => TokenTypes::from_iter([TokenType::M2m]),
             (None, None) => TokenTypes::NONE,
@@ -107,13 +105,13 @@ impl Identity {
         let takes_jwt = accepted.jwt.contains(TokenType::M2m);
         let takes_opaque = accepted.opaque.contains(TokenType::M2m);
         if takes_jwt {
-            return match (&self.instance, me) {
+            return match (&self.secrets.instance, me) {
                 (Some(_), Some(me)) => Ok(Binding::Registry(me.clone())),
                 (Some(_), None) => Err(BuildError::new(MACHINE_ID, UNBOUND_JWT)),
                 (None, _) => Err(BuildError::new(SECRET_KEY, UNBOUND_JWT)),
             };
         }
-        if takes_opaque && me.is_none() && self.machine.is_none() {
+        if takes_opaque && me.is_none() && self.secrets.machine.is_none() {
             return Err(BuildError::new(MACHINE_ID, UNBOUND_OPAQUE));
         }
         // No M2M JWT is accepted; should one ever get this far, this lets none through unbound.

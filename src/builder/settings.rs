@@ -148,7 +148,7 @@ impl Settings {
 
     /// Returns `true` if a key says that the instance is a development one.
     fn is_development(&self) -> bool {
-        let secret = self.access.instance().ok().flatten();
+        let secret = self.access.secrets().ok().and_then(|it| it.instance);
         let environment = secret.and_then(|secret| secret.current().environment());
         let publishable = self.publishable_key.as_deref();
         environment == Some(Environment::Development)

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::key::{CacheKey, Domain, KeyHasher};
+use crate::invalidate::Invalidate;
 
 /// A reading of the counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +93,13 @@ impl Invalidations {
         self.invalidate_key(self.key(name));
     }
 
+    /// Invalidates the verdict on a token, whatever its type.
+    pub(crate) fn invalidate_token(&self, token: &str) {
+        for domain in [Domain::Jwt, Domain::M2m, Domain::ApiKey, Domain::OAuth] {
+            self.invalidate_key(self.hasher.key(domain, token.as_bytes()));
+        }
+    }
+
     fn key(&self, name: &str) -> CacheKey {
         self.hasher.key(Domain::Identifier, name.as_bytes())
     }
@@ -103,6 +111,20 @@ impl Invalidations {
     fn publish(&self, write: impl FnOnce(u64)) {
         write(self.counter.load(Ordering::Acquire).saturating_add(1));
         self.counter.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Invalidate for Invalidations {
+    fn invalidate_id(&self, id: &str) {
+        self.invalidate_tag(id);
+    }
+
+    fn invalidate_subject(&self, subject: &str) {
+        self.invalidate_tag(subject);
+        // A cached "no" has no tags, only its key: a machine that was just allowed to reach this one
+        // must not wait for that to end.
+        let machine = self.hasher.key(Domain::Machine, subject.as_bytes());
+        self.invalidate_key(machine);
     }
 }
 

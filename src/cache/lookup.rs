@@ -17,7 +17,18 @@ pub(crate) enum Lookup<V> {
     Pending(BoxFuture<'static, Result<V, AuthError>>),
 }
 
-impl<V> Lookup<V> {
+impl<V: Send + 'static> Lookup<V> {
+    /// Goes on with the value, at once or when it is there.
+    pub(crate) fn and_then<U>(
+        self,
+        next: impl FnOnce(V) -> Result<U, AuthError> + Send + 'static,
+    ) -> Lookup<U> {
+        match self {
+            Self::Ready(value) => Lookup::Ready(value.and_then(next)),
+            Self::Pending(value) => Lookup::Pending(Box::pin(async { next(value.await?) })),
+        }
+    }
+
     pub(crate) async fn into_result(self) -> Result<V, AuthError> {
         match self {
             Self::Ready(answer) => answer,

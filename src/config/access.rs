@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::BuildError;
+use crate::credential::Secrets;
 use crate::machine_secret::MachineSecret;
 use crate::secret::{InstanceSecret, MachineSecretKey, SecretError};
 use crate::setting::{API_URL, MACHINE_SECRET_KEY, SECRET_KEY};
@@ -39,14 +40,13 @@ impl Access {
         self.api_url = Some(url.into().into());
     }
 
-    pub(crate) fn instance(&self) -> Result<Option<InstanceSecret>, BuildError> {
+    pub(crate) fn secrets(&self) -> Result<Secrets, BuildError> {
         let instance = self.instance.clone().transpose();
-        instance.map_err(|error| BuildError::new(SECRET_KEY, error))
-    }
-
-    pub(crate) fn machine(&self) -> Result<Option<MachineSecret>, BuildError> {
         let machine = self.machine.clone().transpose();
-        machine.map_err(|error| BuildError::new(MACHINE_SECRET_KEY, error))
+        Ok(Secrets {
+            instance: instance.map_err(|error| BuildError::new(SECRET_KEY, error))?,
+            machine: machine.map_err(|error| BuildError::new(MACHINE_SECRET_KEY, error))?,
+        })
     }
 
     pub(crate) fn api(&self) -> Result<BaseUrl, BuildError> {

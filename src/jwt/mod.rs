@@ -5,6 +5,7 @@ mod checked;
 mod claims;
 mod clients;
 mod header;
+mod policy;
 mod unverified;
 mod values;
 #[cfg(test)]
@@ -14,5 +15,7 @@ mod verifier;
 pub(crate) use self::audience::{Audience, is_same_resource};
 pub(crate) use self::checked::Checked;
 pub(crate) use self::clients::Clients;
+pub(crate) use self::policy::JwtPolicy;
+#[cfg(fuzzing)]
 pub(crate) use self::unverified::UnverifiedJwt;
-pub(crate) use self::verifier::JwtPolicy;
+pub(crate) use self::verifier::{Candidate, JwtVerdict, JwtVerifier};

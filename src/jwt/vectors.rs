@@ -7,8 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::JwtPolicy;
 use super::header::Header;
-use super::{JwtPolicy, UnverifiedJwt};
+use super::unverified::UnverifiedJwt;
 use crate::keys::KeySet;
 use crate::token::{Format, RawToken, classify};
 use crate::vectors::read;

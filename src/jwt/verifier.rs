@@ -1,348 +1,177 @@
-//! Decides on a JWT once its key is at hand.
+//! Verifies JWTs: a cached verdict, or the signature; keys are fetched where need be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::audience::Audience;
-use super::claims::Claims;
-use super::clients::Clients;
-use super::header::Category;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
+
+use super::policy::JwtPolicy;
 use super::unverified::UnverifiedJwt;
-use crate::error::Reason;
-use crate::identity::{
-    CustomClaims, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat, UnixMillis,
-};
-use crate::keys::KeySet;
-use crate::scope::Scopes;
-use crate::token::TokenType;
+use crate::cache::{CacheKey, CacheValue, Domain, KeyHasher, Lookup, VerdictCache};
+use crate::clock::Clock;
+use crate::error::{AuthError, Reason};
+use crate::identity::MachineAuth;
+use crate::keys::{Generation, KeySnapshot, KeyStore, Refetch};
+use crate::single_flight::Flight;
+use crate::tasks::Tasks;
+use crate::token::TokenTypes;
 
-/// What a JWT has to satisfy beyond its signature.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct JwtPolicy {
-    pub(crate) issuer: Option<Box<str>>,
-    pub(crate) audience: Audience,
-    pub(crate) clients: Clients,
-    pub(crate) skew: Duration,
-    /// The longest `exp - iat`, if there is one.
-    pub(crate) max_lifetime: Option<Duration>,
-    /// Refuses M2M tokens without a class mark, as Clerk minted them before 2026-05-27.
-    pub(crate) require_cat: bool,
-}
-
-/// A JWT whose signature is right.
+/// Verifies JWTs.
 #[derive(Debug)]
-pub(crate) struct Signed {
-    claims: Claims,
-    token_type: TokenType,
+pub(crate) struct JwtVerifier {
+    pub(crate) keys: KeyStore,
+    pub(crate) policy: JwtPolicy,
+    pub(crate) cache: VerdictCache<JwtVerdict>,
+    pub(crate) hasher: Arc<KeyHasher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tasks: Arc<Tasks>,
 }
 
-impl UnverifiedJwt<'_> {
-    /// Checks the signature with the keys that the token names.
-    pub(crate) fn verify(self, keys: &KeySet) -> Result<Signed, Reason> {
-        self.check_signature(keys)?;
-        Ok(Signed {
-            claims: self.claims,
-            token_type: self.token_type,
-        })
+/// A JWT whose signature and claims were right under one generation of keys.
+#[derive(Debug, Clone)]
+pub(crate) struct JwtVerdict {
+    pub(crate) auth: MachineAuth,
+    /// The sender's key in the cache of the registry, made once.
+    pub(crate) sender: CacheKey,
+    generation: Generation,
+}
+
+impl CacheValue for JwtVerdict {
+    fn tags(&self) -> [&str; 2] {
+        self.auth.tags()
     }
 
-    fn check_signature(&self, keys: &KeySet) -> Result<(), Reason> {
-        let mut named = keys.find(self.kid()).peekable();
-        if named.peek().is_none() {
-            return Err(Reason::UnknownKey);
-        }
-        if named.any(|key| key.verifies(self.message, &self.signature)) {
-            Ok(())
-        } else {
-            Err(Reason::BadSignature)
-        }
-    }
-
-    /// Refuses, before any signature work, a token that lacks a class mark where one is required.
-    pub(crate) fn check_token_type(&self, policy: &JwtPolicy) -> Result<(), Reason> {
-        let unmarked = self.header.cat == Category::Absent;
-        if policy.require_cat && unmarked && self.token_type == TokenType::M2m {
-            return Err(Reason::UnknownClass);
-        }
-        Ok(())
+    fn heap_size(&self) -> usize {
+        MachineAuth::heap_size(&self.auth)
     }
 }
 
-impl Signed {
-    /// Checks the claims and makes the identity.
-    pub(crate) fn accept(self, policy: &JwtPolicy, now: Duration) -> Result<MachineAuth, Reason> {
-        if !self.claims.are_legal_within() {
-            return Err(Reason::BadClaims);
-        }
-        policy.check_times(&self.claims, now)?;
-        policy.check_lifetime(&self.claims)?;
-        policy.check_issuer(self.claims.issuer.as_deref())?;
-        match self.token_type {
-            TokenType::OAuth => {
-                policy.audience.check(self.claims.audience.as_deref())?;
-                policy.clients.check(self.claims.client_id.as_deref())?;
-                oauth(self.claims)
+/// A JWT to verify.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) key: CacheKey,
+    pub(crate) accept: TokenTypes,
+}
+
+/// Why a JWT was not verified with a set of keys.
+enum VerifyError {
+    /// It is bad, whatever the keys.
+    Invalid(Reason),
+    /// There are no keys, or the token does not fit them and might fit newer ones.
+    KeyMismatch(Reason),
+}
+
+/// What came of trying the keys that are there.
+enum Attempt {
+    Decided(Result<JwtVerdict, AuthError>),
+    /// It fits none of them, and newer ones are on their way.
+    Fetching(Flight<()>),
+    /// It fits none of them, and no others are fetched for it now.
+    KeyMismatch(Reason),
+}
+
+impl JwtVerifier {
+    /// Returns a verdict that was made under the keys of now.
+    pub(crate) fn cached(&self, key: &CacheKey, now: Duration) -> Option<JwtVerdict> {
+        let generation = self.keys.generation(now, &self.tasks)?;
+        let verdict = self.cache.get_fresh(key, now)?;
+        (verdict.generation == generation).then_some(verdict)
+    }
+
+    /// Verifies a token at once where the keys are there, and after they were fetched where not.
+    pub(crate) fn verify(
+        self: &Arc<Self>,
+        candidate: Candidate<'_>,
+        now: Duration,
+        deadline: Instant,
+    ) -> Lookup<JwtVerdict> {
+        let fetch = match self.attempt(candidate, now, true) {
+            Attempt::Decided(verdict) => return Lookup::Ready(verdict),
+            Attempt::KeyMismatch(reason) => {
+                return Lookup::Ready(Err(self.keys.key_mismatch(reason, now)));
             }
-            _ => Ok(m2m(self.claims)),
-        }
-    }
-}
-
-impl JwtPolicy {
-    /// Expired from `exp + skew` on; not yet valid until `nbf - skew` or `iat - skew`.
-    fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), Reason> {
-        let earliest = UnixMillis::from_duration(now.saturating_sub(self.skew));
-        let latest = UnixMillis::from_duration(now.saturating_add(self.skew));
-        if claims.expires_at <= earliest {
-            return Err(Reason::Expired);
-        }
-        let future = |time: Option<UnixMillis>| time.is_some_and(|time| time > latest);
-        if future(claims.not_before) || future(claims.issued_at) {
-            return Err(Reason::NotYetValid);
-        }
-        Ok(())
-    }
-
-    /// Without `iat` nobody knows how long the token was meant to live.
-    fn check_lifetime(&self, claims: &Claims) -> Result<(), Reason> {
-        let Some(longest) = self.max_lifetime else {
-            return Ok(());
+            Attempt::Fetching(fetch) => fetch,
         };
-        let ends_in_time = |issued_at: UnixMillis| {
-            claims.expires_at <= issued_at.plus(UnixMillis::from_duration(longest))
+        let (verifier, token) = (Arc::clone(self), SecretString::from(candidate.token));
+        let Candidate { key, accept, .. } = candidate;
+        Lookup::Pending(Box::pin(async move {
+            let token = token.expose_secret();
+            let candidate = Candidate { token, key, accept };
+            verifier.verify_after(fetch, candidate, deadline).await
+        }))
+    }
+
+    /// Waits for the keys and tries them; once more where the first fetch was under way already, and
+    /// may have begun before the key was published.
+    async fn verify_after(
+        &self,
+        mut fetch: Flight<()>,
+        candidate: Candidate<'_>,
+        deadline: Instant,
+    ) -> Result<JwtVerdict, AuthError> {
+        let mut may_refetch = fetch.is_joined();
+        loop {
+            let fetched = fetch.result(deadline).await;
+            let now = self.clock.monotonic();
+            match self.attempt(candidate, now, may_refetch) {
+                Attempt::Decided(verdict) => return verdict,
+                Attempt::Fetching(next) => (fetch, may_refetch) = (next, false),
+                // Newer keys might fit, but they could not be fetched.
+                Attempt::KeyMismatch(_) if fetched.is_err() => return Err(Reason::NoKeys.into()),
+                Attempt::KeyMismatch(reason) => return Err(self.keys.key_mismatch(reason, now)),
+            }
+        }
+    }
+
+    /// Tries the keys that are there, and those that came meanwhile.
+    fn attempt(&self, candidate: Candidate<'_>, now: Duration, may_refetch: bool) -> Attempt {
+        let keys = self.keys.current(now, &self.tasks);
+        let reason = match self.verify_with(candidate, keys.as_deref()) {
+            Ok(verdict) => return Attempt::Decided(Ok(verdict)),
+            Err(VerifyError::Invalid(reason)) => return Attempt::Decided(Err(reason.into())),
+            Err(VerifyError::KeyMismatch(reason)) => reason,
         };
-        if claims.issued_at.is_some_and(ends_in_time) {
-            Ok(())
-        } else {
-            Err(Reason::LifetimeTooLong)
+        if !may_refetch {
+            return Attempt::KeyMismatch(reason);
+        }
+        match self.keys.refetch(keys.as_deref(), now, &self.tasks) {
+            Ok(Refetch::Pending(fetch)) => Attempt::Fetching(fetch),
+            Ok(Refetch::Throttled) => Attempt::KeyMismatch(reason),
+            // They are newer than those that were tried, so this ends.
+            Ok(Refetch::Ready) => self.attempt(candidate, now, may_refetch),
+            Err(error) => Attempt::Decided(Err(error)),
         }
     }
 
-    fn check_issuer(&self, issuer: Option<&str>) -> Result<(), Reason> {
-        match &self.issuer {
-            Some(expected) if issuer != Some(&**expected) => Err(Reason::WrongIssuer),
-            _ => Ok(()),
+    /// Verifies a JWT with these keys, and caches the verdict.
+    ///
+    /// The type is held against the accepted ones before any signature work or key fetch.
+    fn verify_with(
+        &self,
+        candidate: Candidate<'_>,
+        keys: Option<&KeySnapshot>,
+    ) -> Result<JwtVerdict, VerifyError> {
+        use VerifyError::{Invalid, KeyMismatch};
+        let (epoch, asked_at) = (self.cache.epoch(), self.clock.monotonic());
+        let jwt = UnverifiedJwt::parse(candidate.token).map_err(Invalid)?;
+        if !candidate.accept.contains(jwt.token_type()) {
+            return Err(Invalid(Reason::TypeNotAccepted));
         }
-    }
-}
-
-fn m2m(mut claims: Claims) -> MachineAuth {
-    // As Clerk's SDKs do: the machines in `aud` stand in for absent `scopes`.
-    let scopes = claims
-        .scopes
-        .take()
-        .or_else(|| claims.audience.take().map(Scopes::of_list));
-    let custom = claims.take_custom();
-    MachineAuth::M2m(M2mToken::new(facts(claims, scopes, custom)))
-}
-
-fn oauth(mut claims: Claims) -> Result<MachineAuth, Reason> {
-    let scopes = claims.oauth_scopes.take();
-    let extra = OAuthFacts {
-        client_id: claims.client_id.take(),
-        org_id: claims.org_id.take(),
-        audience: claims.audience.take().unwrap_or_default().into(),
-        actor: claims.actor()?,
-    };
-    let custom = claims.take_oauth_custom();
-    let token = OAuthToken::new(facts(claims, scopes, custom), extra);
-    Ok(MachineAuth::OAuth(token))
-}
-
-fn facts(mut claims: Claims, scopes: Option<Scopes>, custom: Option<CustomClaims>) -> Facts {
-    Facts {
-        format: TokenFormat::Jwt,
-        id: claims.id.take().unwrap_or_default(),
-        subject: std::mem::take(&mut claims.subject),
-        scopes: scopes.unwrap_or_default(),
-        issued_at: claims.issued_at,
-        expires_at: Some(claims.expires_at),
-        claims: custom.map(Box::new),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn policy() -> JwtPolicy {
-        JwtPolicy {
-            skew: Duration::from_secs(5),
-            ..JwtPolicy::default()
-        }
-    }
-
-    fn accept(
-        policy: &JwtPolicy,
-        token_type: TokenType,
-        extra: Value,
-    ) -> Result<MachineAuth, Reason> {
-        let subject = if token_type == TokenType::OAuth {
-            "user_a"
-        } else {
-            "mch_a"
+        jwt.check_token_type(&self.policy).map_err(Invalid)?;
+        let keys = keys.ok_or(KeyMismatch(Reason::NoKeys))?;
+        let subject = jwt.subject().as_bytes();
+        let sender = self.hasher.key(Domain::Machine, subject);
+        let signed = jwt.verify(&keys.set).map_err(KeyMismatch)?;
+        let auth = signed.accept(&self.policy, self.clock.unix_time());
+        let verdict = JwtVerdict {
+            auth: auth.map_err(Invalid)?,
+            sender,
+            generation: keys.generation,
         };
-        let mut members = json!({"sub": subject, "exp": 2000});
-        members
-            .as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
-        let claims = Claims::parse(members.to_string().into_bytes()).unwrap();
-        Signed { claims, token_type }.accept(policy, Duration::from_secs(1000))
-    }
-
-    fn m2m(policy: &JwtPolicy, extra: Value) -> Result<MachineAuth, Reason> {
-        accept(policy, TokenType::M2m, extra)
-    }
-
-    #[test]
-    fn rule_6_time_boundaries_to_the_millisecond() {
-        let p = policy();
-        assert_eq!(m2m(&p, json!({"exp": 995})).unwrap_err(), Reason::Expired);
-        assert!(m2m(&p, json!({"exp": 995.001})).is_ok());
-        for claim in ["nbf", "iat"] {
-            let with = |time: f64| m2m(&p, json!({ claim: time }));
-            assert!(with(1005.0).is_ok());
-            assert_eq!(with(1005.001).unwrap_err(), Reason::NotYetValid);
-        }
-    }
-
-    #[test]
-    fn rule_6_a_jwt_that_lives_longer_than_allowed_is_refused() {
-        let p = JwtPolicy {
-            max_lifetime: Some(Duration::from_secs(600)),
-            ..policy()
-        };
-        let lives = |iat: Value, exp: u64| m2m(&p, json!({"iat": iat, "exp": exp}));
-        assert!(lives(json!(900), 1500).is_ok());
-        for (iat, exp) in [(json!(900), 1501), (json!(899.999), 1500)] {
-            assert_eq!(lives(iat, exp).unwrap_err(), Reason::LifetimeTooLong);
-        }
-        let undated = m2m(&p, json!({"exp": 1001}));
-        assert_eq!(undated.unwrap_err(), Reason::LifetimeTooLong);
-        assert!(m2m(&policy(), json!({"exp": 1_000_000_000})).is_ok());
-    }
-
-    #[test]
-    fn rule_6_a_known_issuer_has_to_match_exactly() {
-        let p = JwtPolicy {
-            issuer: Some("https://a.clerk.accounts.dev".into()),
-            ..policy()
-        };
-        assert!(m2m(&p, json!({"iss": "https://a.clerk.accounts.dev"})).is_ok());
-        for iss in [
-            "https://a.clerk.accounts.dev/",
-            "https://a.clerk.accounts.dev.evil.com",
-            "",
-        ] {
-            assert_eq!(
-                m2m(&p, json!({"iss": iss})).unwrap_err(),
-                Reason::WrongIssuer,
-                "{iss}"
-            );
-        }
-        assert_eq!(m2m(&p, json!({})).unwrap_err(), Reason::WrongIssuer);
-        assert!(m2m(&policy(), json!({"iss": "anything"})).is_ok());
-    }
-
-    #[test]
-    fn rule_6_a_configured_audience_fails_closed_for_oauth() {
-        let p = JwtPolicy {
-            audience: Audience::new(["https://api"]),
-            ..policy()
-        };
-        let oauth = |extra| accept(&p, TokenType::OAuth, extra);
-        assert!(oauth(json!({"aud": "https://api"})).is_ok());
-        assert!(oauth(json!({"aud": ["x", "https://api"]})).is_ok());
-        for (extra, reason) in [
-            (json!({}), Reason::NoAudience),
-            (json!({"aud": []}), Reason::NoAudience),
-            (json!({"aud": "https://api/"}), Reason::WrongAudience),
-        ] {
-            assert_eq!(oauth(extra).unwrap_err(), reason);
-        }
-    }
-
-    #[test]
-    fn an_m2m_token_keeps_its_custom_claims() {
-        let auth = m2m(
-            &policy(),
-            json!({"jti": "mt_1", "iat": 900, "tenant": "t", "aud": ["mch_b"]}),
-        )
-        .unwrap();
-        assert_eq!(
-            (auth.id(), auth.subject(), auth.machine_id()),
-            ("mt_1", "mch_a", Some("mch_a"))
-        );
-        assert_eq!(
-            auth.raw_claims(),
-            Some(&json!({"tenant": "t", "aud": ["mch_b"]}))
-        );
-        assert!(auth.scopes().contains("mch_b") && auth.user_id().is_none());
-    }
-
-    #[test]
-    fn an_oauth_token_has_its_own_fields() {
-        let extra =
-            json!({"client_id": "c", "org_id": "org_1", "scope": "a b", "act": {"sub": "x"}});
-        let auth = accept(&policy(), TokenType::OAuth, extra).unwrap();
-        assert_eq!(
-            (auth.client_id(), auth.org_id(), auth.user_id()),
-            (Some("c"), Some("org_1"), Some("user_a"))
-        );
-        assert!(auth.has_scope("a") && auth.has_scope("b") && !auth.has_scope("a b"));
-        assert_eq!(auth.raw_claims(), None, "each has an accessor of its own");
-        let both = accept(
-            &policy(),
-            TokenType::OAuth,
-            json!({"scp": ["c"], "scope": "a"}),
-        )
-        .unwrap();
-        assert!(both.has_scope("c") && !both.has_scope("a"), "scp wins");
-    }
-
-    #[test]
-    fn an_oauth_token_tells_its_audience_and_who_acts() {
-        let token = |extra| accept(&policy(), TokenType::OAuth, extra);
-        let act =
-            json!({"sub": "agent_1", "client_id": "c_1", "act": {"sub": "user_b", "iss": "i"}});
-        let auth = token(json!({"aud": ["https://a", "https://b"], "act": act})).unwrap();
-        let MachineAuth::OAuth(oauth) = &auth else {
-            panic!("{auth:?}")
-        };
-        let names: Vec<&str> = oauth.audience().iter().map(AsRef::as_ref).collect();
-        assert_eq!(names, ["https://a", "https://b"]);
-        let actor = oauth.actor().unwrap();
-        assert_eq!(
-            (actor.subject(), actor.client_id()),
-            ("agent_1", Some("c_1"))
-        );
-        let inner = actor.inner().unwrap();
-        assert_eq!((inner.subject(), inner.issuer()), ("user_b", Some("i")));
-        assert!(inner.inner().is_none());
-        let written = serde_json::to_value(&auth).unwrap();
-        assert_eq!(written["aud"], json!(["https://a", "https://b"]));
-        assert_eq!(written["act"], act);
-        let plain = serde_json::to_value(token(json!({})).unwrap()).unwrap();
-        assert!(plain.get("aud").is_none() && plain.get("act").is_none());
-    }
-
-    #[test]
-    fn rule_6_an_actor_of_a_wrong_type_is_never_absent() {
-        for act in [
-            json!(null),
-            json!("x"),
-            json!([]),
-            json!({}),
-            json!({"sub": 1}),
-            json!({"sub": "a", "act": "b"}),
-            json!({"sub": "a", "act": {}}),
-            json!({"sub": "a", "client_id": 1}),
-        ] {
-            let oauth = accept(&policy(), TokenType::OAuth, json!({ "act": act }));
-            assert_eq!(oauth.unwrap_err(), Reason::BadClaims, "{act}");
-            // A machine may name a claim of its own so.
-            assert!(m2m(&policy(), json!({ "act": act })).is_ok(), "{act}");
-        }
+        self.cache
+            .insert(candidate.key, epoch, asked_at, verdict.clone());
+        Ok(verdict)
     }
 }

@@ -73,7 +73,7 @@ impl KeyStore {
         match (self, seen) {
             (Self::Static(_), _) => Ok(Refetch::Throttled),
             (Self::Remote(keys), None) => match keys.current(now, tasks) {
-                Some(keys) => Ok(Refetch::Ready(keys)),
+                Some(_) => Ok(Refetch::Ready),
                 None => keys.first_fetch(now, tasks).map(Refetch::Pending),
             },
             (Self::Remote(keys), Some(seen)) => keys.refetch(seen.generation, now, tasks),

@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Reload;
-use super::rotation::Rotation;
 use super::source::SecretSource;
 use super::ticket::{Ticket, Turn};
-use crate::admin::AdminError;
+use super::{Reload, Rotation};
+use crate::backend::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
 use crate::problem::ProblemRecord;

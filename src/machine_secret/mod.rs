@@ -25,11 +25,11 @@ use std::sync::Arc;
 
 use self::cell::Cell;
 use self::managed::{Managed, Reason};
-pub use self::rotation::Rotation;
+pub(crate) use self::rotation::whole_previous_token_ttl;
 pub use self::schedule::RotationHandle;
 pub(crate) use self::source::SecretSource;
 pub use self::watch::SecretWatch;
-use crate::admin::AdminError;
+use crate::backend::AdminError;
 use crate::clock::Clock;
 use crate::id::MachineId;
 use crate::problem::ProblemRecord;
@@ -107,6 +107,16 @@ pub enum Reload {
     Unchanged,
     /// The last read was less than 30 seconds ago, so Clerk was not asked.
     TooSoon,
+}
+
+/// How a rotation came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rotation {
+    /// This process rotated the secret.
+    Rotated,
+    /// Another replica had rotated it; its secret was adopted and none was made.
+    Adopted,
 }
 
 impl MachineSecret {

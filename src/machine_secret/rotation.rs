@@ -4,19 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::managed::{Boarding, Managed};
-use super::{Inner, MachineSecret};
-use crate::admin::AdminError;
-use crate::admin::input;
+use super::{Inner, MachineSecret, Rotation};
+use crate::backend::AdminError;
 
-/// How a rotation came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Rotation {
-    /// This process rotated the secret.
-    Rotated,
-    /// Another replica had rotated it; its secret was adopted and none was made.
-    Adopted,
-}
+const MAX_PREVIOUS_TOKEN_TTL: u64 = 8 * 3_600;
 
 impl MachineSecret {
     /// Makes Clerk give this machine a new secret, and uses it from now on.
@@ -78,12 +69,27 @@ impl MachineSecret {
 
 /// Refuses what would end the previous secret under the requests that use it.
 pub(super) fn graceful(previous_token_ttl: Duration) -> Result<(), AdminError> {
-    match input::previous_token_ttl(previous_token_ttl)? {
+    match whole_previous_token_ttl(previous_token_ttl)? {
         0 => Err(AdminError::invalid(
             "previous_token_ttl",
             "is zero, which `rotate_immediately` is for",
         )),
         _ => Ok(()),
+    }
+}
+
+/// Clerk takes whole seconds up to eight hours.
+pub(crate) fn whole_previous_token_ttl(ttl: Duration) -> Result<u64, AdminError> {
+    const FIELD: &str = "previous_token_ttl";
+    if ttl.subsec_nanos() != 0 {
+        return Err(AdminError::invalid(
+            FIELD,
+            "is not a whole number of seconds",
+        ));
+    }
+    match ttl.as_secs() {
+        seconds @ 0..=MAX_PREVIOUS_TOKEN_TTL => Ok(seconds),
+        _ => Err(AdminError::invalid(FIELD, "is more than 28800 seconds")),
     }
 }
 

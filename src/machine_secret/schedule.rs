@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::managed::Reason;
 use super::rotation::graceful;
 use super::{MachineSecret, Reload};
-use crate::admin::AdminError;
+use crate::backend::AdminError;
 use crate::clock;
 use crate::random;
 use crate::secret::MachineSecretKey;

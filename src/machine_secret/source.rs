@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::admin::AdminError;
+use crate::backend::AdminError;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
 

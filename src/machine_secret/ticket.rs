@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::admin::AdminError;
+use crate::backend::AdminError;
 use crate::clock;
 use crate::tasks::{SharedTask, TaskError, runtime};
 

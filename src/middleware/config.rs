@@ -7,8 +7,7 @@ use http::{Method, Request, Response, header};
 use tower_service::Service;
 
 use super::extensions::{Forwarded, Outer, insert_identity, take_outer};
-use super::future::ResponseFuture;
-use super::response::{ResponseForAuthError, misplaced, reject};
+use super::response::{ResponseForAuthError, ResponseFuture, misplaced, reject};
 use super::scopes::has_scope;
 use crate::authenticator::{Accepted, Authenticator};
 use crate::cache::Lookup;

@@ -12,58 +12,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::config::Config;
-use super::response::ResponseForAuthError;
+use super::response::{ResponseForAuthError, ResponseFuture};
 use crate::error::AuthError;
 use crate::identity::MachineAuth;
-
-pin_project! {
-    /// The response of the inner service, or one that a layer gives in its place.
-    pub struct ResponseFuture<F, B> {
-        #[pin]
-        kind: Kind<F, B>,
-    }
-}
-
-pin_project! {
-    #[project = KindProjection]
-    enum Kind<F, B> {
-        Inner { #[pin] future: F },
-        Answered { response: Option<Response<B>> },
-    }
-}
-
-impl<F, B> ResponseFuture<F, B> {
-    pub(crate) const fn inner(future: F) -> Self {
-        Self {
-            kind: Kind::Inner { future },
-        }
-    }
-
-    pub(crate) const fn answered(response: Response<B>) -> Self {
-        let response = Some(response);
-        Self {
-            kind: Kind::Answered { response },
-        }
-    }
-}
-
-impl<F, B, E> Future for ResponseFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProjection::Inner { future } => future.poll(cx),
-            // Polled again after its end, which the contract of futures forbids, it never ends.
-            KindProjection::Answered { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
-                None => Poll::Pending,
-            },
-        }
-    }
-}
 
 pin_project! {
     /// The future of [`ClerkMachineAuthService`](super::ClerkMachineAuthService).
@@ -145,12 +96,6 @@ where
             StateProjection::Responding { response } => response.poll(cx),
             StateProjection::Waiting { .. } => Poll::Pending,
         }
-    }
-}
-
-impl<F, B> fmt::Debug for ResponseFuture<F, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 

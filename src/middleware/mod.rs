@@ -9,9 +9,11 @@ mod response;
 mod scopes;
 mod service;
 
-pub use self::future::{ClerkMachineAuthFuture, ResponseFuture};
+pub use self::future::ClerkMachineAuthFuture;
 pub use self::layer::ClerkMachineAuth;
-pub use self::response::{EmptyBody, GrpcStatus, ProblemJson, ResponseForAuthError};
+pub use self::response::{
+    EmptyBody, GrpcStatus, ProblemJson, ResponseForAuthError, ResponseFuture,
+};
 pub(crate) use self::response::{misplaced, reject};
 pub(crate) use self::scopes::{Refusal, check_scopes};
 pub use self::scopes::{RequireScopes, RequireScopesService, require_scopes};

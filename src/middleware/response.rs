@@ -1,9 +1,15 @@
 //! The responses to requests that are rejected: problem details by default.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use pin_project_lite::pin_project;
 
 use crate::error::{AuthError, AuthErrorKind, Reason};
 
@@ -146,6 +152,61 @@ const fn grpc_status(kind: AuthErrorKind) -> (&'static str, &'static str) {
         AuthErrorKind::InsufficientScope => ("7", "the token lacks a required scope"),
         AuthErrorKind::Unavailable => ("14", "the token cannot be verified at the moment"),
         AuthErrorKind::Internal => ("13", "the service is not set up to verify tokens"),
+    }
+}
+
+pin_project! {
+    /// The response of the inner service, or one that a layer gives in its place.
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        kind: Kind<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<F, B> {
+        Inner { #[pin] future: F },
+        Answered { response: Option<Response<B>> },
+    }
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(crate) const fn inner(future: F) -> Self {
+        Self {
+            kind: Kind::Inner { future },
+        }
+    }
+
+    pub(crate) const fn answered(response: Response<B>) -> Self {
+        let response = Some(response);
+        Self {
+            kind: Kind::Answered { response },
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().kind.project() {
+            KindProjection::Inner { future } => future.poll(cx),
+            // Polled again after its end, which the contract of futures forbids, it never ends.
+            KindProjection::Answered { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 

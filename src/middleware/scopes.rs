@@ -8,8 +8,7 @@ use http::{Extensions, Method, Request, Response, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
-use super::response::{ProblemJson, ResponseForAuthError, misplaced, reject};
+use super::response::{ProblemJson, ResponseForAuthError, ResponseFuture, misplaced, reject};
 use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, MachineAuth};
 use crate::scope::{ScopeListError, ScopePolicy};

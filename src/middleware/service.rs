@@ -7,8 +7,8 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::config::{Config, Verdict};
-use super::future::{ClerkMachineAuthFuture, ResponseFuture, Waiting};
-use super::response::ResponseForAuthError;
+use super::future::{ClerkMachineAuthFuture, Waiting};
+use super::response::{ResponseForAuthError, ResponseFuture};
 use crate::cache::Lookup;
 use crate::identity::Anonymous;
 

@@ -21,11 +21,11 @@ const CAPACITY: u64 = 100_000;
 /// Only the order in which calls are made goes by it: whether a token is good, Clerk is asked. A
 /// name is forgotten as soon as Clerk rejects its token. It is a keyed hash, and nothing else is
 /// kept with it.
-pub(super) struct KnownTokens(Cache<CacheKey, Duration, BuildKeyHasher>);
+pub(crate) struct KnownTokens(Cache<CacheKey, Duration, BuildKeyHasher>);
 
 impl KnownTokens {
     /// Holds `capacity` names, or more.
-    pub(super) fn new(capacity: u64) -> Self {
+    pub(crate) fn new(capacity: u64) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity.max(CAPACITY))
             .time_to_live(MEMORY);

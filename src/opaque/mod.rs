@@ -10,12 +10,10 @@
 //!    reach the machine.
 
 mod answer;
-mod credential;
 mod fields;
 mod known_tokens;
-mod status;
 mod verifier;
 
 pub(crate) use self::answer::OpaquePolicy;
-pub(crate) use self::credential::not_loaded;
-pub(crate) use self::verifier::{OpaqueParts, OpaqueVerifier};
+pub(crate) use self::known_tokens::KnownTokens;
+pub(crate) use self::verifier::{LoadQueue, OpaqueVerifier, load_failure};

@@ -1,4 +1,4 @@
-//! Asks Clerk about one token.
+//! Verifies opaque tokens: a cached verdict, or Clerk's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,53 +6,59 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::answer::OpaquePolicy;
-use super::credential::{Credential, Secrets};
 use super::known_tokens::KnownTokens;
-use super::status::ResponseClass;
-use crate::cache::{CacheKey, Outcome, Priority};
+use crate::backend::{AdminError, AdminErrorKind, ResponseClass};
+use crate::cache::{CacheKey, CacheValue, Lookup, Outcome, Priority, VerdictCache};
 use crate::clock::{self, Clock};
+use crate::credential::{Credential, SecretChoice, Secrets};
 use crate::error::{AuthError, Reason};
 use crate::identity::{MachineAuth, UnixMillis};
-use crate::machine_secret::MachineSecret;
 use crate::problem::UpstreamProblem;
-use crate::secret::InstanceSecret;
+use crate::receiver::Receiver;
 use crate::setting::SECRET_KEY;
-use crate::token::TokenType;
-use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport, TransportError};
+use crate::tasks::Wait;
+use crate::token::{BearerToken, TokenType};
+use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport};
 use crate::upstream::{CallInfo, Endpoint, Permit, UpstreamGuard};
 
 /// When to come back while a machine secret is loaded: a load that fails is not tried sooner.
 const LOAD_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a verifier is made of.
-#[derive(Debug)]
-pub(crate) struct OpaqueParts {
-    pub(crate) transport: Transport,
-    pub(crate) api: BaseUrl,
-    pub(crate) instance: Option<InstanceSecret>,
-    pub(crate) machine: Option<MachineSecret>,
-    pub(crate) upstream: Arc<UpstreamGuard>,
-    pub(crate) policy: OpaquePolicy,
-    /// For one verification, all waits and tries included.
-    pub(crate) timeout: Duration,
-    /// How many good verdicts are cached.
-    pub(crate) capacity: u64,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
 /// Verifies opaque tokens.
 #[derive(Debug)]
 pub(crate) struct OpaqueVerifier {
-    parts: OpaqueParts,
-    secrets: Secrets,
-    known: KnownTokens,
+    pub(crate) cache: Arc<VerdictCache<MachineAuth>>,
+    pub(crate) transport: Transport,
+    pub(crate) api: BaseUrl,
+    pub(crate) secrets: Secrets,
+    pub(crate) load_queue: LoadQueue,
+    pub(crate) upstream: Arc<UpstreamGuard>,
+    pub(crate) policy: OpaquePolicy,
+    pub(crate) receiver: Arc<Receiver>,
+    pub(crate) known: KnownTokens,
+    /// For one verification, all waits and tries included.
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// One question to Clerk.
+/// Bounds the tokens that wait for a machine secret which is not loaded yet. Each waits in a task,
+/// and before the budget of calls is asked.
+#[derive(Debug)]
+pub(crate) struct LoadQueue(Semaphore);
+
+impl Default for LoadQueue {
+    /// As many as calls are under way by default.
+    fn default() -> Self {
+        Self(Semaphore::new(256))
+    }
+}
+
+/// One token to ask Clerk about.
 struct Verification {
     token_type: TokenType,
     token: SecretString,
@@ -64,39 +70,56 @@ struct Verification {
 enum Attempt {
     Ended(Outcome<MachineAuth>),
     /// Clerk does not know the secret.
-    BadSecret(Outcome<MachineAuth>),
+    SecretRejected(Outcome<MachineAuth>),
+}
+
+impl CacheValue for MachineAuth {
+    fn tags(&self) -> [&str; 2] {
+        [self.id(), self.subject()]
+    }
+
+    fn heap_size(&self) -> usize {
+        Self::heap_size(self)
+    }
 }
 
 impl OpaqueVerifier {
-    pub(crate) fn new(parts: OpaqueParts) -> Self {
-        let secrets = Secrets::new(parts.instance.clone(), parts.machine.clone());
-        Self {
-            known: KnownTokens::new(parts.capacity),
-            parts,
-            secrets,
-        }
+    /// Returns a verdict that is fresh and not due for a refresh.
+    pub(crate) fn cached(&self, key: &CacheKey, now: Duration) -> Option<MachineAuth> {
+        self.cache.get_fresh(key, now)
+    }
+
+    /// Verifies a token: answers from the cache where that is possible, and asks Clerk where not.
+    pub(crate) fn verify(
+        self: &Arc<Self>,
+        token_type: TokenType,
+        token: BearerToken<'_>,
+        key: CacheKey,
+        now: Duration,
+        wait: Wait<'_>,
+    ) -> Lookup<MachineAuth> {
+        let fetch = || {
+            let (verifier, token) = (Arc::clone(self), SecretString::from(token.as_str()));
+            move |priority| Arc::clone(&verifier).fetch(token_type, token.clone(), key, priority)
+        };
+        self.cache.get_or_fetch(key, now, wait, fetch)
     }
 
     /// Asks Clerk about a token.
-    ///
-    /// `for_here` turns down what is genuine and can never be let in by this service: such a token
-    /// gets no better lane than an unknown one.
-    pub(crate) async fn ask(
+    async fn fetch(
         self: Arc<Self>,
         token_type: TokenType,
         token: SecretString,
         key: CacheKey,
         priority: Priority,
-        for_here: impl FnOnce(Outcome<MachineAuth>) -> Outcome<MachineAuth>,
     ) -> Outcome<MachineAuth> {
-        let is_known = || self.known.contains(&key, self.parts.clock.monotonic());
+        let asked_at = self.clock.monotonic();
         let priority = match priority {
-            Priority::New if is_known() => Priority::Revalidation,
+            Priority::New if self.known.contains(&key, asked_at) => Priority::Revalidation,
             priority => priority,
         };
         let span =
             tracing::debug_span!("verify_opaque", token_type = token_type.as_str(), ?priority);
-        let deadline = clock::after(self.parts.timeout);
         let verification = Verification {
             token_type,
             token,
@@ -105,12 +128,12 @@ impl OpaqueVerifier {
                 endpoint: Endpoint::Token(token_type),
                 key,
             },
-            deadline,
+            deadline: clock::after(self.timeout),
         };
-        let asked = self.parts.clock.monotonic();
-        let outcome = for_here(self.answer(&verification).instrument(span).await);
+        let outcome = self.ask(&verification).instrument(span).await;
+        let outcome = self.for_this_receiver(outcome);
         match outcome {
-            Outcome::Valid(_) => self.known.insert(key, asked),
+            Outcome::Valid(_) => self.known.insert(key, asked_at),
             Outcome::Rejected(_) => self.known.remove(&key),
             Outcome::Unavailable(_) => {}
         }
@@ -118,8 +141,20 @@ impl OpaqueVerifier {
         outcome
     }
 
-    /// Asks Clerk whether it takes the machine secret, by a token that nobody has; `name` is one
-    /// that no token has.
+    /// Takes a genuine token that can never be accepted here for a bad one: its verdict has no place
+    /// among the valid ones, and its renewals none among the calls for known tokens.
+    fn for_this_receiver(&self, outcome: Outcome<MachineAuth>) -> Outcome<MachineAuth> {
+        match &outcome {
+            Outcome::Valid(MachineAuth::M2m(token)) => match self.receiver.check_opaque(token) {
+                Ok(()) => outcome,
+                Err(reason) => Outcome::Rejected(reason),
+            },
+            _ => outcome,
+        }
+    }
+
+    /// Asks Clerk whether it takes the machine secret, by a token that nobody has; `key` is one that
+    /// no token has.
     ///
     /// # Errors
     ///
@@ -129,50 +164,66 @@ impl OpaqueVerifier {
         key: CacheKey,
     ) -> Result<(), AuthError> {
         let token = SecretString::from(format!("mt_{}", "0".repeat(32)));
-        match self
-            .ask(
-                TokenType::M2m,
-                token,
-                key,
-                Priority::New,
-                std::convert::identity,
-            )
-            .await
-        {
+        let outcome = self.fetch(TokenType::M2m, token, key, Priority::New).await;
+        match outcome {
             Outcome::Valid(_) | Outcome::Rejected(_) => Ok(()),
             Outcome::Unavailable(error) => Err(error),
         }
     }
 
-    async fn answer(&self, verification: &Verification) -> Outcome<MachineAuth> {
-        let Verification {
-            token_type,
-            token,
-            deadline,
-            ..
-        } = verification;
-        match self.secrets.contains(*token_type, token, *deadline).await {
-            Ok(false) => {}
-            Ok(true) => return Outcome::Rejected(Reason::OwnSecret),
-            Err(reason) => return self.no_secret(reason),
-        }
-        let credential = match self.secrets.select(*token_type, *deadline).await {
+    async fn ask(&self, verification: &Verification) -> Outcome<MachineAuth> {
+        let credential = match self.credential(verification).await {
             Ok(credential) => credential,
+            Err(Reason::OwnSecret) => return Outcome::Rejected(Reason::OwnSecret),
             Err(reason) => return self.no_secret(reason),
         };
-        let outcome = match self.answer_to(verification, &credential).await {
+        let outcome = match self.ask_as(verification, &credential).await {
             Attempt::Ended(outcome) => return outcome,
-            Attempt::BadSecret(outcome) => outcome,
+            Attempt::SecretRejected(outcome) => outcome,
         };
-        let Some(renewed) = credential.renewed(verification.deadline).await else {
+        let renewed = timeout_at(verification.deadline, credential.renewed()).await;
+        let Some(renewed) = renewed.ok().flatten() else {
             return outcome;
         };
-        let (Attempt::Ended(outcome) | Attempt::BadSecret(outcome)) =
-            self.answer_to(verification, &renewed).await;
+        let (Attempt::Ended(outcome) | Attempt::SecretRejected(outcome)) =
+            self.ask_as(verification, &renewed).await;
         if matches!(outcome, Outcome::Valid(_) | Outcome::Rejected(_)) {
             renewed.accepted();
         }
         outcome
+    }
+
+    /// Selects the secret to ask with; the machine secret for M2M tokens, since Clerk then checks
+    /// that the token may reach this machine.
+    ///
+    /// Fails with `OwnSecret` for an API key that is the machine secret of this service, which looks
+    /// like one. A managed secret is loaded first: until then nobody knows.
+    async fn credential(&self, verification: &Verification) -> Result<Credential, Reason> {
+        let (token, deadline) = (&verification.token, verification.deadline);
+        let choice = match verification.token_type {
+            TokenType::M2m => SecretChoice::MachineElseInstance,
+            TokenType::ApiKey | TokenType::OAuth => SecretChoice::Instance,
+        };
+        if verification.token_type != TokenType::OAuth {
+            self.load_machine_secret(deadline).await?;
+        }
+        if self.secrets.contains(token.expose_secret().as_bytes()) {
+            return Err(Reason::OwnSecret);
+        }
+        let selected = self.secrets.select(&choice).await;
+        selected.map_err(|error| load_failure(&error))
+    }
+
+    async fn load_machine_secret(&self, deadline: Instant) -> Result<(), Reason> {
+        let machine = self.secrets.machine.as_ref();
+        let Some(secret) = machine.filter(|secret| secret.current().is_none()) else {
+            return Ok(());
+        };
+        let queue = &self.load_queue.0;
+        let _queued = queue.try_acquire().map_err(|_| Reason::Overload)?;
+        let loaded = timeout_at(deadline, secret.load()).await;
+        let loaded = loaded.map_err(|_| Reason::Upstream)?;
+        loaded.map(|_| ()).map_err(|error| load_failure(&error))
     }
 
     fn no_secret(&self, reason: Reason) -> Outcome<MachineAuth> {
@@ -180,34 +231,32 @@ impl OpaqueVerifier {
             // Too many wait, which says nothing about Clerk.
             return Outcome::Unavailable(AuthError::unavailable_for(reason, LOAD_PAUSE));
         }
-        self.parts.upstream.note(match reason {
+        self.upstream.note(match reason {
             Reason::Credentials => (UpstreamProblem::Credentials, Some(SECRET_KEY)),
             _ => (UpstreamProblem::Failing, None),
         });
         Outcome::Unavailable(reason.into())
     }
 
-    async fn answer_to(&self, verification: &Verification, secret: &Credential<'_>) -> Attempt {
-        let upstream = &self.parts.upstream;
-        let permit = match upstream
-            .acquire(verification.call, verification.deadline)
-            .await
-        {
+    async fn ask_as(&self, verification: &Verification, credential: &Credential) -> Attempt {
+        let (call, deadline) = (verification.call, verification.deadline);
+        let permit = match self.upstream.acquire(call, deadline).await {
             Ok(permit) => permit,
             Err(error) => return Attempt::Ended(Outcome::Unavailable(error)),
         };
-        let call = self.call(verification, secret);
-        let may_retry = || upstream.may_retry(verification.call.priority);
-        match self.parts.transport.send_while(&call, may_retry).await {
-            Ok(answer) => self.judge(verification.token_type, &answer, secret, permit),
+        let may_retry = || self.upstream.may_retry(call.priority);
+        let call = self.call(verification, credential);
+        match self.transport.send_while(&call, may_retry).await {
+            Ok(answer) => self.judge(verification.token_type, &answer, credential, permit),
             Err(error) => {
                 tracing::debug!(%error, "no answer");
-                Attempt::Ended(Outcome::Unavailable(unanswered(&error, permit).into()))
+                let error = permit.report_lost(error.is_unreadable());
+                Attempt::Ended(Outcome::Unavailable(error))
             }
         }
     }
 
-    fn call(&self, verification: &Verification, secret: &Credential<'_>) -> Call {
+    fn call(&self, verification: &Verification, credential: &Credential) -> Call {
         let (path, member): (&[&str], _) = match verification.token_type {
             TokenType::M2m => (&["v1", "m2m_tokens", "verify"], "token"),
             TokenType::ApiKey => (&["v1", "api_keys", "verify"], "secret"),
@@ -219,79 +268,61 @@ impl OpaqueVerifier {
         let left = verification
             .deadline
             .saturating_duration_since(Instant::now());
-        let call = Call::post(self.parts.api.join(path), RetryPolicy::verification(left))
+        let call = Call::post(self.api.join(path), RetryPolicy::verification(left))
             .json(body(member, &verification.token));
-        match secret.authorization() {
+        match credential.authorization() {
             Some(value) => call.header(header::AUTHORIZATION, value),
             None => call,
         }
     }
 
+    /// Reads the answer, and reports what it says of Clerk.
     fn judge(
         &self,
         token_type: TokenType,
         answer: &Answer,
-        secret: &Credential<'_>,
+        credential: &Credential,
         permit: Permit<'_>,
     ) -> Attempt {
-        let class = ResponseClass::of(answer);
+        let (class, verdict) = self.read(token_type, answer);
         tracing::debug!(status = answer.status.as_u16(), ?class, "answered");
-        if class == ResponseClass::SecretRejected {
-            permit.secret_refused(secret.setting());
-            return Attempt::BadSecret(Outcome::Unavailable(class.reason().into()));
+        match permit.report(class, answer.retry_after(), credential.setting()) {
+            Ok(()) => Attempt::Ended(match verdict {
+                Ok(auth) => Outcome::Valid(auth),
+                Err(reason) => Outcome::Rejected(reason),
+            }),
+            Err(error) if class == ResponseClass::SecretRejected => {
+                Attempt::SecretRejected(Outcome::Unavailable(error))
+            }
+            Err(error) => Attempt::Ended(Outcome::Unavailable(error)),
         }
-        Attempt::Ended(self.outcome(token_type, answer, (class, secret), permit))
     }
 
-    fn outcome(
-        &self,
-        token_type: TokenType,
-        answer: &Answer,
-        (class, secret): (ResponseClass, &Credential<'_>),
-        permit: Permit<'_>,
-    ) -> Outcome<MachineAuth> {
-        match class {
-            ResponseClass::Ok => return self.read(token_type, answer, permit),
-            ResponseClass::InvalidToken => {
-                permit.success();
-                return Outcome::Rejected(class.reason());
-            }
-            ResponseClass::RateLimited => {
-                return Outcome::Unavailable(permit.rate_limited(answer.retry_after()));
-            }
-            ResponseClass::QuotaExceeded => {
-                return Outcome::Unavailable(permit.quota_exceeded(answer.retry_after()));
-            }
-            ResponseClass::SecretRejected | ResponseClass::Forbidden => {
-                permit.secret_refused(secret.setting());
-            }
-            ResponseClass::ServerError => permit.failure(),
-            ResponseClass::Unexpected => permit.unreadable_answer(),
-        }
-        Outcome::Unavailable(unavailable(class.reason(), answer))
-    }
-
+    /// An answer that is not of the documented form is no answer.
     fn read(
         &self,
         token_type: TokenType,
         answer: &Answer,
-        permit: Permit<'_>,
-    ) -> Outcome<MachineAuth> {
-        let now = UnixMillis::from_duration(self.parts.clock.unix_time());
-        match self.parts.policy.read(token_type, &answer.body, now) {
-            Ok(auth) => {
-                permit.success();
-                Outcome::Valid(auth)
-            }
-            Err(Reason::UpstreamAnswer) => {
-                permit.unreadable_answer();
-                Outcome::Unavailable(Reason::UpstreamAnswer.into())
-            }
-            Err(reason) => {
-                permit.success();
-                Outcome::Rejected(reason)
-            }
+    ) -> (ResponseClass, Result<MachineAuth, Reason>) {
+        let class = ResponseClass::of(answer);
+        if class != ResponseClass::Ok {
+            return (class, Err(class.reason()));
         }
+        let now = UnixMillis::from_duration(self.clock.unix_time());
+        match self.policy.read(token_type, &answer.body, now) {
+            Err(Reason::UpstreamAnswer) => (ResponseClass::Unexpected, Err(Reason::UpstreamAnswer)),
+            verdict => (class, verdict),
+        }
+    }
+}
+
+/// Tells a Clerk that refuses to give the machine secret from one that does not answer.
+pub(crate) fn load_failure(error: &AdminError) -> Reason {
+    match error.api() {
+        Some(api) if api.status.is_client_error() && !api.is_rate_limited() => Reason::Credentials,
+        Some(_) => Reason::Upstream,
+        None if error.kind() == AdminErrorKind::MissingSecret => Reason::Credentials,
+        None => Reason::Upstream,
     }
 }
 
@@ -306,24 +337,6 @@ fn body(member: &str, token: &SecretString) -> Bytes {
         body.extend_from_slice(part.as_bytes());
     }
     Bytes::from_owner(body)
-}
-
-/// An answer that is not read says nothing about whether Clerk works for other tokens.
-fn unanswered(error: &TransportError, permit: Permit<'_>) -> Reason {
-    if error.is_unreadable() {
-        permit.unreadable_answer();
-        Reason::UpstreamAnswer
-    } else {
-        permit.failure();
-        Reason::Upstream
-    }
-}
-
-fn unavailable(reason: Reason, answer: &Answer) -> AuthError {
-    match answer.retry_after() {
-        Some(delay) => AuthError::unavailable_for(reason, delay),
-        None => reason.into(),
-    }
 }
 
 fn log(token_type: TokenType, outcome: &Outcome<MachineAuth>) {

@@ -205,7 +205,7 @@ impl M2mTokenSourceBuilder {
     /// are to be shared.
     pub fn build(self) -> Result<M2mTokenSource, BuildError> {
         self.check()?;
-        if self.access.machine()?.is_none() {
+        if self.access.secrets()?.machine.is_none() {
             let problem = "is missing; set it, or the variable";
             return Err(BuildError::new(MACHINE_SECRET_KEY, problem));
         }
@@ -272,5 +272,23 @@ impl fmt::Debug for M2mTokenSourceBuilder {
             .field("force_cooldown", &self.force_cooldown)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+impl M2mTokenSource {
+    /// Starts with the defaults.
+    pub fn builder() -> M2mTokenSourceBuilder {
+        M2mTokenSourceBuilder::default()
+    }
+
+    /// Takes `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the environment.
+    ///
+    /// To add settings of your own, start from [`M2mTokenSourceBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`M2mTokenSourceBuilder::build`] does, and for a variable that is not Unicode.
+    pub fn from_env() -> Result<Self, BuildError> {
+        M2mTokenSourceBuilder::from_env()?.build()
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::admin::{AdminError, AdminErrorKind};
+use crate::backend::{AdminError, AdminErrorKind};
 
 /// Why an [`M2mTokenSource`](super::M2mTokenSource) has no token to give; cheap to clone.
 ///

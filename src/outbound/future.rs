@@ -6,17 +6,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::error::TokenSourceError;
-use super::service::{BoxError, attach};
 use super::source::{Asked, M2mTokenSource};
 use super::token::OutboundToken;
 
 /// gRPC's `UNAUTHENTICATED`.
 const UNAUTHENTICATED: &[u8] = b"16";
+
+/// The error of the service: the client's own, or [`TokenSourceError`](super::TokenSourceError).
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 type TokenFuture = BoxFuture<'static, Result<OutboundToken, TokenSourceError>>;
 
@@ -273,4 +275,10 @@ impl<S: Service<Request<A>>, A> fmt::Debug for M2mTokenFuture<S, A> {
             .field("state", &state)
             .finish_non_exhaustive()
     }
+}
+
+/// Adds a token to a request that has none.
+pub(super) fn attach<B>(request: &mut Request<B>, token: &OutboundToken) {
+    let headers = request.headers_mut();
+    headers.insert(header::AUTHORIZATION, token.header());
 }

@@ -4,10 +4,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use http::Request;
-use tower_layer::Layer;
 
 use super::origin::Origins;
-use super::service::M2mTokenService;
 use super::source::M2mTokenSource;
 use crate::config::BuildError;
 
@@ -150,13 +148,5 @@ impl<R> M2mTokenLayer<R> {
             config: self.config,
             retry: PhantomData,
         }
-    }
-}
-
-impl<S, R: Clone> Layer<S> for M2mTokenLayer<R> {
-    type Service = M2mTokenService<S, R>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        M2mTokenService::new(inner, self.clone())
     }
 }

@@ -122,7 +122,7 @@ fn pause(error: &TokenSourceError, failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::AdminError;
+    use crate::backend::AdminError;
 
     const SECOND: Duration = Duration::from_secs(1);
 

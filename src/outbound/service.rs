@@ -3,15 +3,12 @@
 use std::task::{Context, Poll};
 
 use http::{Request, Response, header};
+use tower_layer::Layer;
 use tower_service::Service;
 
-use super::future::{M2mTokenFuture, Sent, Spare, Wait};
+use super::future::{BoxError, M2mTokenFuture, Sent, Spare, Wait, attach};
 use super::layer::{M2mTokenLayer, RetryRequest};
 use super::source::Asked;
-use super::token::OutboundToken;
-
-/// The error of the service: the client's own, or [`TokenSourceError`](super::TokenSourceError).
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The service of [`M2mTokenLayer`].
 #[derive(Debug, Clone)]
@@ -47,10 +44,12 @@ impl<S, R> M2mTokenService<S, R> {
     }
 }
 
-/// Adds a token to a request that has none.
-pub(super) fn attach<B>(request: &mut Request<B>, token: &OutboundToken) {
-    let headers = request.headers_mut();
-    headers.insert(header::AUTHORIZATION, token.header());
+impl<S, R: Clone> Layer<S> for M2mTokenLayer<R> {
+    type Service = M2mTokenService<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        M2mTokenService::new(inner, self.clone())
+    }
 }
 
 impl<S, A, B, R> Service<Request<A>> for M2mTokenService<S, R>

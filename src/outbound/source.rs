@@ -8,13 +8,11 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
 
-use super::builder::M2mTokenSourceBuilder;
 use super::error::TokenSourceError;
 use super::health::TokenSourceHealth;
 use super::mint::{Minter, Occasion};
 use super::pacing::Pacing;
 use super::token::{Minted, OutboundToken, Stage, millis};
-use crate::config::BuildError;
 use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::{NoRuntime, Tasks};
 
@@ -97,22 +95,6 @@ impl M2mTokenSource {
         Self { shared }
     }
 
-    /// Starts with the defaults.
-    pub fn builder() -> M2mTokenSourceBuilder {
-        M2mTokenSourceBuilder::default()
-    }
-
-    /// Takes `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the environment.
-    ///
-    /// To add settings of your own, start from [`M2mTokenSourceBuilder::from_env`].
-    ///
-    /// # Errors
-    ///
-    /// Fails as [`M2mTokenSourceBuilder::build`] does, and for a variable that is not Unicode.
-    pub fn from_env() -> Result<Self, BuildError> {
-        M2mTokenSourceBuilder::from_env()?.build()
-    }
-
     /// Returns the present token, minted first if there is none.
     ///
     /// A valid token is returned at once, without a lock and without an allocation, also while
@@ -133,7 +115,7 @@ impl M2mTokenSource {
     ///
     /// Returns `true` if the call is worth another try: the token is no longer the present one, or
     /// a new one will be minted, which happens at most once in 30 seconds
-    /// ([`force_cooldown`](M2mTokenSourceBuilder::force_cooldown)). A token that is refused within
+    /// ([`force_cooldown`](super::M2mTokenSourceBuilder::force_cooldown)). A token that is refused within
     /// that time stays in use, since other receivers may well accept it.
     pub fn refused(&self, token: &OutboundToken) -> bool {
         let shared = &*self.shared;

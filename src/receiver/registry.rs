@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
-use crate::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
+use crate::admin::AdminClient;
+use crate::backend::{AdminError, AdminErrorKind, ResponseClass};
 use crate::cache::{CacheKey, CacheValue, Lookup, Outcome, Priority, VerdictCache};
 use crate::clock;
 use crate::error::Reason;
@@ -75,12 +75,8 @@ impl Registry {
                 }
             }
         };
-        match self.parts.cache.get_or_fetch(key, now, wait, fetch) {
-            Lookup::Ready(answer) => Lookup::Ready(answer.map(|_| ())),
-            Lookup::Pending(answer) => {
-                Lookup::Pending(Box::pin(async { answer.await.map(|_| ()) }))
-            }
-        }
+        let lookup = self.parts.cache.get_or_fetch(key, now, wait, fetch);
+        lookup.and_then(|_| Ok(()))
     }
 
     /// A signature that is right has brought us here, so nobody can make these questions up: they
@@ -99,63 +95,30 @@ impl Registry {
         let span = tracing::debug_span!("ask_registry", sender = sender.as_str());
         let machines = self.parts.admin.machines();
         match timeout_at(deadline, machines.get(&sender).instrument(span)).await {
-            Ok(Ok(machine)) => {
-                permit.success();
-                if machine.can_reach(&self.parts.me) {
-                    Outcome::Valid(Sender(sender))
-                } else {
-                    Outcome::Rejected(Reason::WrongReceiver)
-                }
-            }
-            Ok(Err(error)) => judge(&error, permit),
-            Err(_) => {
-                permit.failure();
-                Outcome::Unavailable(Reason::Upstream.into())
-            }
+            Ok(Ok(machine)) => match permit.report(ResponseClass::Ok, None, SECRET_KEY) {
+                Ok(()) if machine.can_reach(&self.parts.me) => Outcome::Valid(Sender(sender)),
+                Ok(()) => Outcome::Rejected(Reason::WrongReceiver),
+                Err(error) => Outcome::Unavailable(error),
+            },
+            Ok(Err(error)) => refusal(&error, permit),
+            Err(_) => Outcome::Unavailable(permit.report_lost(false)),
         }
     }
 }
 
-fn judge(error: &AdminError, permit: Permit<'_>) -> Outcome<Sender> {
+fn refusal(error: &AdminError, permit: Permit<'_>) -> Outcome<Sender> {
     tracing::debug!(%error, "the registry gave no answer");
-    let reason = match error.api() {
-        Some(api) => return judge_refusal(api, permit),
-        None if error.kind() == AdminErrorKind::Transport && !error.is_unreadable() => {
-            permit.failure();
-            Reason::Upstream
-        }
-        None => {
-            permit.unreadable_answer();
-            Reason::UpstreamAnswer
-        }
+    let Some(api) = error.api() else {
+        let is_lost = error.kind() == AdminErrorKind::Transport && !error.is_unreadable();
+        return Outcome::Unavailable(permit.report_lost(!is_lost));
     };
-    Outcome::Unavailable(reason.into())
-}
-
-/// Only an answer with Clerk's list of errors says no: a proxy answers 404 as well.
-fn judge_refusal(api: &ApiError, permit: Permit<'_>) -> Outcome<Sender> {
-    let is_quota = api.status == StatusCode::PAYMENT_REQUIRED || api.is_quota_exceeded();
-    let reason = match api.status {
-        _ if is_quota => return Outcome::Unavailable(permit.quota_exceeded(api.retry_after)),
-        StatusCode::NOT_FOUND if !api.errors.is_empty() => {
-            permit.success();
-            return Outcome::Rejected(Reason::WrongReceiver);
-        }
-        StatusCode::TOO_MANY_REQUESTS => {
-            return Outcome::Unavailable(permit.rate_limited(api.retry_after));
-        }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            permit.secret_refused(SECRET_KEY);
-            Reason::Credentials
-        }
-        status if status.is_server_error() => {
-            permit.failure();
-            Reason::Upstream
-        }
-        _ => {
-            permit.unreadable_answer();
-            Reason::UpstreamAnswer
-        }
+    let class = match ResponseClass::of_error(api) {
+        // Only a machine that does not exist is a no.
+        ResponseClass::InvalidToken if !api.is_not_found() => ResponseClass::Unexpected,
+        class => class,
     };
-    Outcome::Unavailable(reason.into())
+    match permit.report(class, api.retry_after, SECRET_KEY) {
+        Ok(()) => Outcome::Rejected(Reason::WrongReceiver),
+        Err(error) => Outcome::Unavailable(error),
+    }
 }

@@ -39,6 +39,7 @@ pub(crate) use self::call::{CallInfo, Endpoint};
 use self::concurrency::{ConcurrencyLimit, Slot};
 use self::greylist::Greylist;
 use self::status::UpstreamStatus;
+use crate::backend::ResponseClass;
 use crate::cache::Priority;
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
@@ -169,20 +170,61 @@ impl UpstreamGuard {
 }
 
 impl Permit<'_> {
+    /// Reports what an answer says of Clerk.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what to answer a request with if it says nothing about what was asked.
+    pub(crate) fn report(
+        self,
+        class: ResponseClass,
+        delay: Option<Duration>,
+        setting: &'static str,
+    ) -> Result<(), AuthError> {
+        match class {
+            ResponseClass::Ok | ResponseClass::InvalidToken => {
+                self.success();
+                return Ok(());
+            }
+            ResponseClass::RateLimited => return Err(self.rate_limited(delay)),
+            ResponseClass::QuotaExceeded => return Err(self.quota_exceeded(delay)),
+            ResponseClass::SecretRejected | ResponseClass::Forbidden => {
+                self.secret_refused(setting);
+            }
+            ResponseClass::ServerError => self.failure(),
+            ResponseClass::Unexpected => self.unreadable_answer(),
+        }
+        Err(match delay {
+            Some(delay) => AuthError::unavailable_for(class.reason(), delay),
+            None => class.reason().into(),
+        })
+    }
+
+    /// Reports that no answer came, or one that was not read, which says nothing about whether Clerk
+    /// works for other tokens.
+    pub(crate) fn report_lost(self, is_unreadable: bool) -> AuthError {
+        if is_unreadable {
+            self.unreadable_answer();
+            return Reason::UpstreamAnswer.into();
+        }
+        self.failure();
+        Reason::Upstream.into()
+    }
+
     /// Clerk answered as it should, whatever it said about the token.
-    pub(crate) fn success(self) {
+    fn success(self) {
         self.upstream.breaker.worked(&self.call.key);
         self.upstream.status.worked();
     }
 
     /// Clerk did not answer, or answered with an error of its own.
-    pub(crate) fn failure(self) {
+    fn failure(self) {
         self.upstream.breaker.failed(self.call.key, self.now());
         self.upstream.note((UpstreamProblem::Failing, None));
     }
 
     /// Clerk asks for fewer calls.
-    pub(crate) fn rate_limited(self, delay: Option<Duration>) -> AuthError {
+    fn rate_limited(self, delay: Option<Duration>) -> AuthError {
         let now = self.now();
         let pause = self.upstream.breaker.pause(now, delay);
         let until = now.saturating_add(pause);
@@ -192,7 +234,7 @@ impl Permit<'_> {
     }
 
     /// A quota is used up, or the plan does not hold what was asked for.
-    pub(crate) fn quota_exceeded(self, delay: Option<Duration>) -> AuthError {
+    fn quota_exceeded(self, delay: Option<Duration>) -> AuthError {
         let breaker = &self.upstream.breaker;
         let pause = breaker.over_quota(&self.call, self.now(), delay);
         self.upstream.note((UpstreamProblem::Quota, None));
@@ -201,7 +243,7 @@ impl Permit<'_> {
 
     /// An answer came that cannot be read. It says nothing about whether the next one can: a
     /// sender who finds a token with a strange answer must not be able to hold calls back.
-    pub(crate) fn unreadable_answer(self) {
+    fn unreadable_answer(self) {
         let (key, now) = (self.call.key, self.now());
         self.upstream
             .breaker
@@ -210,7 +252,7 @@ impl Permit<'_> {
     }
 
     /// Clerk refuses the secret of this service that this setting holds.
-    pub(crate) fn secret_refused(self, setting: &'static str) {
+    fn secret_refused(self, setting: &'static str) {
         let (key, now) = (self.call.key, self.now());
         let breaker = &self.upstream.breaker;
         breaker.refused(key, Reason::Credentials, now);

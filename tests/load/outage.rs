@@ -98,7 +98,7 @@ async fn die(death: Death) {
          its return no more"
     );
     assert_eq!(rejected, 0, "{death:?}: back");
-    assert!(served > 100 && refused > 100);
+    assert!(served > 0 && refused > 0, "the load ran all the time");
 }
 
 /// The time until every request of a twentieth of a second is served.

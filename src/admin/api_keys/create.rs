@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::Secret;
 use super::model::CreatedApiKey;
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
 use crate::admin::input::{self, Lifetime, SUBJECTS};
+use crate::backend::AdminError;
 
 /// A request for a key; see [`ApiKeys::create`](super::ApiKeys::create).
 #[derive(Debug, Clone)]

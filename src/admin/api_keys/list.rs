@@ -2,9 +2,9 @@
 
 use super::model::ApiKeyInfo;
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
 use crate::admin::input::{self, SUBJECTS};
 use crate::admin::page::{Listing, list_methods};
+use crate::backend::AdminError;
 
 /// A request for keys; see [`ApiKeys::list`](super::ApiKeys::list).
 #[derive(Debug, Clone)]

@@ -16,10 +16,10 @@ pub use self::model::{ApiKeyInfo, CreatedApiKey};
 pub use self::revoke::RevokeApiKey;
 pub use self::update::UpdateApiKey;
 use super::client::AdminClient;
-use super::error::AdminError;
 use super::input;
 use super::token_secret::TokenSecret;
 use super::wire::Gone;
+use crate::backend::AdminError;
 use crate::id::ApiKeyId;
 
 const API_KEYS: &str = "api_keys";
@@ -63,11 +63,15 @@ struct Secret {
     secret: TokenSecret,
 }
 
-impl<'a> ApiKeys<'a> {
-    pub(super) const fn new(client: &'a AdminClient) -> Self {
-        Self { client }
+impl AdminClient {
+    /// API keys of users and organizations.
+    #[must_use]
+    pub const fn api_keys(&self) -> ApiKeys<'_> {
+        ApiKeys { client: self }
     }
+}
 
+impl<'a> ApiKeys<'a> {
     /// Creates a key of this name (at least three characters) for a user (`user_…`), an
     /// organization (`org_…`), a machine (`mch_…`) or a SCIM directory (`scim_…`).
     pub fn create(self, name: impl Into<String>, subject: impl Into<String>) -> CreateApiKey {
@@ -91,14 +95,14 @@ impl<'a> ApiKeys<'a> {
 
     /// Changes a key; what is not set stays.
     ///
-    /// What the verifier knows of the key is forgotten at once.
+    /// InvalidationTarget the verifier knows of the key is forgotten at once.
     pub fn update(self, id: &ApiKeyId) -> UpdateApiKey {
         UpdateApiKey::new(self.client, id)
     }
 
     /// Deletes a key and frees its name.
     ///
-    /// What the verifier knows of the key is forgotten at once.
+    /// InvalidationTarget the verifier knows of the key is forgotten at once.
     ///
     /// # Errors
     ///
@@ -111,7 +115,7 @@ impl<'a> ApiKeys<'a> {
 
     /// Revokes a key, which keeps its name.
     ///
-    /// What the verifier knows of the key is forgotten at once.
+    /// InvalidationTarget the verifier knows of the key is forgotten at once.
     pub fn revoke(self, id: &ApiKeyId) -> RevokeApiKey {
         RevokeApiKey::new(self.client, id)
     }

@@ -1,4 +1,4 @@
-//! What Clerk says of an API key.
+//! InvalidationTarget Clerk says of an API key.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use crate::admin::token_secret::TokenSecret;
 use crate::admin::wire;
 use crate::id::ApiKeyId;
 
-/// What Clerk keeps of an API key; never the key itself.
+/// InvalidationTarget Clerk keeps of an API key; never the key itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ApiKeyInfo {
@@ -24,13 +24,13 @@ pub struct ApiKeyInfo {
     /// Its name, which is unique for its subject.
     #[serde(default)]
     pub name: String,
-    /// What it is for.
+    /// InvalidationTarget it is for.
     #[serde(default)]
     pub description: Option<String>,
     /// The claims it was given.
     #[serde(default)]
     pub claims: Option<Value>,
-    /// What it may do.
+    /// InvalidationTarget it may do.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Whether it was revoked.
@@ -63,7 +63,7 @@ pub struct ApiKeyInfo {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CreatedApiKey {
-    /// What Clerk keeps of it.
+    /// InvalidationTarget Clerk keeps of it.
     pub info: ApiKeyInfo,
     /// The key itself.
     pub secret: TokenSecret,

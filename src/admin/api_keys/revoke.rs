@@ -4,8 +4,8 @@ use http::Method;
 
 use super::model::ApiKeyInfo;
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
 use crate::admin::wire::Revocation;
+use crate::backend::AdminError;
 use crate::id::ApiKeyId;
 
 /// A request to revoke a key; see [`ApiKeys::revoke`](super::ApiKeys::revoke).

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::model::ApiKeyInfo;
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
 use crate::admin::input::{self, Lifetime, SUBJECTS};
+use crate::backend::AdminError;
 use crate::id::ApiKeyId;
 
 /// A request to change a key; see [`ApiKeys::update`](super::ApiKeys::update).

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::model::CreatedM2mToken;
 use crate::admin::client::AdminClient;
-use crate::admin::credential::Needs;
-use crate::admin::error::AdminError;
 use crate::admin::input::{self, Lifetime};
 use crate::admin::token_secret::TokenSecret;
+use crate::backend::AdminError;
+use crate::credential::SecretChoice;
 use crate::secret::MachineSecretKey;
 
 /// A request for a token; see [`M2mTokens::create`](super::M2mTokens::create).
@@ -19,7 +19,7 @@ use crate::secret::MachineSecretKey;
 #[must_use = "nothing is sent before `send` is called"]
 pub struct CreateM2mToken {
     client: AdminClient,
-    needs: Needs,
+    secret: SecretChoice,
     format: M2mTokenFormat,
     lifetime: Lifetime,
     claims: Option<Result<Value, AdminError>>,
@@ -59,7 +59,7 @@ impl CreateM2mToken {
     pub(super) fn new(client: &AdminClient) -> Self {
         Self {
             client: client.clone(),
-            needs: Needs::Machine,
+            secret: SecretChoice::Machine,
             format: M2mTokenFormat::default(),
             lifetime: Lifetime::Default,
             claims: None,
@@ -105,7 +105,7 @@ impl CreateM2mToken {
 
     /// Uses this machine secret in place of the client's, to speak for another machine.
     pub fn with_machine_secret(mut self, secret: MachineSecretKey) -> Self {
-        self.needs = Needs::Given(secret);
+        self.secret = SecretChoice::Given(secret);
         self
     }
 
@@ -130,7 +130,7 @@ impl CreateM2mToken {
             min_remaining_ttl_seconds,
         };
         let call = self.client.write(Method::POST, &[super::M2M_TOKENS]);
-        let call = call.json(&body)?.needs(self.needs);
+        let call = call.json(&body)?.secret(self.secret);
         let answer = call.send_raw(&self.client).await?;
         let Token { token } = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
         let info = serde_json::from_slice(&answer).map_err(AdminError::decode)?;

@@ -2,8 +2,8 @@
 
 use super::model::M2mTokenInfo;
 use crate::admin::client::AdminClient;
-use crate::admin::credential::Needs;
 use crate::admin::page::{Listing, list_methods};
+use crate::credential::SecretChoice;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
 
@@ -17,7 +17,7 @@ pub struct ListM2mTokens {
 impl ListM2mTokens {
     pub(super) fn new(client: &AdminClient, subject: &MachineId) -> Self {
         let listing = Listing::new(client, super::M2M_TOKENS, 100)
-            .needs(Needs::InstanceElseMachine)
+            .secret(SecretChoice::InstanceElseMachine)
             .filter("subject", subject);
         Self { listing }
     }
@@ -36,13 +36,13 @@ impl ListM2mTokens {
 
     /// Uses this machine secret for this request: it reaches only the machine's own tokens.
     pub fn with_machine_secret(mut self, secret: MachineSecretKey) -> Self {
-        self.listing = self.listing.needs(Needs::Given(secret));
+        self.listing = self.listing.secret(SecretChoice::Given(secret));
         self
     }
 
     /// Uses the client's own machine secret for this request.
     pub fn with_own_machine_secret(mut self) -> Self {
-        self.listing = self.listing.needs(Needs::Machine);
+        self.listing = self.listing.secret(SecretChoice::Machine);
         self
     }
 

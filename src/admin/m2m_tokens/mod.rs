@@ -62,11 +62,15 @@ pub struct M2mTokens<'a> {
     client: &'a AdminClient,
 }
 
-impl<'a> M2mTokens<'a> {
-    pub(super) const fn new(client: &'a AdminClient) -> Self {
-        Self { client }
+impl AdminClient {
+    /// Machine-to-machine tokens.
+    #[must_use]
+    pub const fn m2m_tokens(&self) -> M2mTokens<'_> {
+        M2mTokens { client: self }
     }
+}
 
+impl<'a> M2mTokens<'a> {
     /// Creates a token of the machine whose secret is used.
     pub fn create(self) -> CreateM2mToken {
         CreateM2mToken::new(self.client)
@@ -79,7 +83,7 @@ impl<'a> M2mTokens<'a> {
 
     /// Revokes an opaque token; a JWT cannot be revoked.
     ///
-    /// What the verifier knows of the token is forgotten at once.
+    /// InvalidationTarget the verifier knows of the token is forgotten at once.
     pub fn revoke(self, id: &M2mTokenId) -> RevokeM2mToken {
         RevokeM2mToken::new(self.client, id)
     }
@@ -95,19 +99,19 @@ macro_rules! secret_methods {
     () => {
         /// Uses this machine secret for this request.
         pub fn with_machine_secret(mut self, secret: MachineSecretKey) -> Self {
-            self.needs = Needs::Given(secret);
+            self.secret = SecretChoice::Given(secret);
             self
         }
 
         /// Uses the client's own machine secret for this request.
         pub fn with_own_machine_secret(mut self) -> Self {
-            self.needs = Needs::Machine;
+            self.secret = SecretChoice::Machine;
             self
         }
 
         /// Uses the instance secret for this request.
         pub fn with_instance_secret(mut self) -> Self {
-            self.needs = Needs::Instance;
+            self.secret = SecretChoice::Instance;
             self
         }
     };

@@ -1,4 +1,4 @@
-//! What Clerk says of an M2M token.
+//! InvalidationTarget Clerk says of an M2M token.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use crate::admin::token_secret::TokenSecret;
 use crate::admin::wire;
 use crate::id::{M2mTokenId, MachineId};
 
-/// What Clerk keeps of an M2M token; never the token itself.
+/// InvalidationTarget Clerk keeps of an M2M token; never the token itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct M2mTokenInfo {
@@ -50,7 +50,7 @@ pub struct M2mTokenInfo {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CreatedM2mToken {
-    /// What Clerk keeps of it.
+    /// InvalidationTarget Clerk keeps of it.
     pub info: M2mTokenInfo,
     /// The token itself, which Clerk shows only once.
     pub token: TokenSecret,

@@ -5,9 +5,9 @@ use http::Method;
 use super::model::M2mTokenInfo;
 use super::{M2M_TOKENS, secret_methods};
 use crate::admin::client::AdminClient;
-use crate::admin::credential::Needs;
-use crate::admin::error::AdminError;
 use crate::admin::wire::Revocation;
+use crate::backend::AdminError;
+use crate::credential::SecretChoice;
 use crate::id::M2mTokenId;
 use crate::secret::MachineSecretKey;
 
@@ -16,7 +16,7 @@ use crate::secret::MachineSecretKey;
 #[must_use = "nothing is sent before `send` is called"]
 pub struct RevokeM2mToken {
     client: AdminClient,
-    needs: Needs,
+    secret: SecretChoice,
     id: M2mTokenId,
     revocation: Revocation,
 }
@@ -25,7 +25,7 @@ impl RevokeM2mToken {
     pub(super) fn new(client: &AdminClient, id: &M2mTokenId) -> Self {
         Self {
             client: client.clone(),
-            needs: Needs::InstanceElseMachine,
+            secret: SecretChoice::InstanceElseMachine,
             id: id.clone(),
             revocation: Revocation::default(),
         }
@@ -54,6 +54,6 @@ impl RevokeM2mToken {
             .client
             .write(Method::POST, &path)
             .json(&self.revocation)?;
-        eviction.after(call.needs(self.needs).send(&self.client).await)
+        eviction.after(call.secret(self.secret).send(&self.client).await)
     }
 }

@@ -6,9 +6,9 @@ use secrecy::SecretString;
 use super::model::M2mTokenInfo;
 use super::{M2M_TOKENS, secret_methods};
 use crate::admin::client::AdminClient;
-use crate::admin::credential::Needs;
-use crate::admin::error::AdminError;
 use crate::admin::input;
+use crate::backend::AdminError;
+use crate::credential::SecretChoice;
 use crate::secret::MachineSecretKey;
 
 /// A request to verify a token; see [`M2mTokens::verify`](super::M2mTokens::verify).
@@ -16,7 +16,7 @@ use crate::secret::MachineSecretKey;
 #[must_use = "nothing is sent before `send` is called"]
 pub struct VerifyM2mToken {
     client: AdminClient,
-    needs: Needs,
+    secret: SecretChoice,
     token: SecretString,
 }
 
@@ -24,7 +24,7 @@ impl VerifyM2mToken {
     pub(super) fn new(client: &AdminClient, token: &str) -> Self {
         Self {
             client: client.clone(),
-            needs: Needs::MachineElseInstance,
+            secret: SecretChoice::MachineElseInstance,
             token: token.into(),
         }
     }
@@ -46,7 +46,7 @@ impl VerifyM2mToken {
     pub async fn send(self) -> Result<M2mTokenInfo, AdminError> {
         input::token("token", &self.token)?;
         let call = self.client.read(Method::POST, &[M2M_TOKENS, "verify"]);
-        let call = call.token("token", &self.token)?.needs(self.needs);
+        let call = call.token("token", &self.token)?.secret(self.secret);
         call.send(&self.client).await
     }
 }

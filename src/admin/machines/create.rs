@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{CreatedMachine, Machine};
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
 use crate::admin::input;
+use crate::backend::AdminError;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
 use crate::transport::MACHINE_LIMIT;

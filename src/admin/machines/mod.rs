@@ -16,8 +16,8 @@ pub use self::scopes::MachineScope;
 pub use self::secret_key::RotateSecretKey;
 pub use self::update::UpdateMachine;
 use super::client::AdminClient;
-use super::error::AdminError;
 use super::wire::Gone;
+use crate::backend::AdminError;
 use crate::id::MachineId;
 use crate::transport::MACHINE_LIMIT;
 
@@ -54,11 +54,15 @@ pub struct Machines<'a> {
     client: &'a AdminClient,
 }
 
-impl<'a> Machines<'a> {
-    pub(super) const fn new(client: &'a AdminClient) -> Self {
-        Self { client }
+impl AdminClient {
+    /// Machines, their scopes and their secrets.
+    #[must_use]
+    pub const fn machines(&self) -> Machines<'_> {
+        Machines { client: self }
     }
+}
 
+impl<'a> Machines<'a> {
     /// Lists machines, the newest first unless another order is set.
     pub fn list(self) -> ListMachines {
         ListMachines::new(self.client)
@@ -89,7 +93,7 @@ impl<'a> Machines<'a> {
 
     /// Deletes a machine, its secret and its tokens with it.
     ///
-    /// What the verifier knows of the machine is forgotten at once.
+    /// InvalidationTarget the verifier knows of the machine is forgotten at once.
     ///
     /// # Errors
     ///

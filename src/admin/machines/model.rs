@@ -1,4 +1,4 @@
-//! What Clerk says of a machine.
+//! InvalidationTarget Clerk says of a machine.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,8 +6,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::admin::error::AdminError;
 use crate::admin::wire;
+use crate::backend::AdminError;
 use crate::id::MachineId;
 use crate::secret::MachineSecretKey;
 
@@ -71,7 +71,7 @@ pub struct CreatedMachine {
     pub secret_key: MachineSecretKey,
 }
 
-/// What the answer to a look-up must say beside what a [`Machine`] holds.
+/// InvalidationTarget the answer to a look-up must say beside what a [`Machine`] holds.
 ///
 /// Who may call whom is decided by it, so nothing is taken for granted: a list that is missing is
 /// not an empty one, and an answer about another machine decides nothing about this one.

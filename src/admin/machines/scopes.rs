@@ -6,8 +6,8 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{MACHINES, Machines};
-use crate::admin::error::AdminError;
 use crate::admin::wire::{self, Gone};
+use crate::backend::AdminError;
 use crate::id::MachineId;
 
 /// That one machine may reach another.
@@ -50,7 +50,7 @@ impl Machines<'_> {
 
     /// No longer lets the machine `from` reach the machine `to`.
     ///
-    /// What the verifier knows of `from` is forgotten at once. Opaque tokens that exist already
+    /// InvalidationTarget the verifier knows of `from` is forgotten at once. Opaque tokens that exist already
     /// keep the scopes they were created with; revoke them too if they must not be used any more.
     ///
     /// # Errors

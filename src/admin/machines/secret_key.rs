@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{MACHINES, Machines};
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
-use crate::admin::input;
+use crate::backend::AdminError;
 use crate::id::MachineId;
+use crate::machine_secret::whole_previous_token_ttl;
 use crate::secret::MachineSecretKey;
 
 /// A request to rotate a machine's secret; see
@@ -87,7 +87,7 @@ impl RotateSecretKey {
     /// read back, or was still the previous one.
     pub async fn send(self) -> Result<MachineSecretKey, AdminError> {
         let body = Body {
-            previous_token_ttl: input::previous_token_ttl(self.previous_token_ttl)?,
+            previous_token_ttl: whole_previous_token_ttl(self.previous_token_ttl)?,
         };
         let previous = match &self.previous {
             Some(secret) => secret.clone(),

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::model::Machine;
 use crate::admin::client::AdminClient;
-use crate::admin::error::AdminError;
 use crate::admin::input;
+use crate::backend::AdminError;
 use crate::id::MachineId;
 use crate::transport::MACHINE_LIMIT;
 

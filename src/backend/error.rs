@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api_error::ApiError;
+use crate::backend::ApiError;
 use crate::problem::{Failure, UpstreamProblem};
 use crate::setting::{MACHINE_ID, SECRET_KEY};
 use crate::transport::{TransportError, TransportErrorKind};
@@ -80,7 +80,7 @@ enum Cause {
 }
 
 impl AdminError {
-    pub(super) fn api_error(error: ApiError) -> Self {
+    pub(crate) fn api_error(error: ApiError) -> Self {
         Cause::Api(error).into()
     }
 
@@ -88,11 +88,11 @@ impl AdminError {
         Cause::InvalidInput { field, reason }.into()
     }
 
-    pub(super) fn missing_secret(which: &'static str) -> Self {
+    pub(crate) fn missing_secret(which: &'static str) -> Self {
         Cause::MissingSecret(which).into()
     }
 
-    pub(super) fn about_another_object() -> Self {
+    pub(crate) fn about_another_object() -> Self {
         Cause::OtherObject.into()
     }
 
@@ -244,7 +244,7 @@ impl AdminError {
     /// Not `From`: that would be public, and serde_json a part of this crate's interface.
     // By value, as `map_err` hands it over.
     #[allow(clippy::needless_pass_by_value)]
-    pub(super) fn decode(error: serde_json::Error) -> Self {
+    pub(crate) fn decode(error: serde_json::Error) -> Self {
         let category = match error.classify() {
             serde_json::error::Category::Data => "data",
             serde_json::error::Category::Eof => "end of file",

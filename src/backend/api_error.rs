@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -67,8 +67,11 @@ struct Body {
 
 impl ApiError {
     /// Reads a refusal; `secrets` are the ones that the request carried.
-    pub(super) fn read(answer: &Answer, secrets: &[&str]) -> Self {
-        let mut value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    pub(crate) fn read(answer: &Answer, secrets: &[&str]) -> Self {
+        let mut value = match is_json(answer) {
+            true => serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+            false => Value::Null,
+        };
         scrub(&mut value, secrets);
         let body: Body = serde_json::from_value(value).unwrap_or_default();
         let cf_ray = || answer.header_text("cf-ray").map(str::to_owned);
@@ -78,6 +81,12 @@ impl ApiError {
             trace_id: body.clerk_trace_id.or_else(cf_ray),
             retry_after: answer.retry_after(),
         }
+    }
+
+    /// Returns `true` for an answer of Clerk's: every error in its list has a code.
+    pub(crate) fn has_codes(&self) -> bool {
+        let mut errors = self.errors.iter();
+        !self.errors.is_empty() && errors.all(|error| !error.code.is_empty())
     }
 
     /// Tells whether one of the errors has this code.
@@ -185,6 +194,18 @@ impl ErrorDetail {
     fn text(&self) -> &str {
         self.long_message.as_deref().unwrap_or(&self.message)
     }
+}
+
+/// Returns `true` for JSON of any kind, and where the type is not said.
+fn is_json(answer: &Answer) -> bool {
+    let Some(value) = answer.headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let media_type = value.to_str().ok().and_then(|text| text.split(';').next());
+    media_type.is_some_and(|media_type| {
+        let media_type = media_type.trim().to_ascii_lowercase();
+        media_type == "application/json" || media_type.ends_with("+json")
+    })
 }
 
 /// Cuts the secrets of a request out of every text of its answer.

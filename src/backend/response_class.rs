@@ -1,14 +1,14 @@
 //! What the status of an answer says: about the token, or about our own side.
 
-use http::{StatusCode, header};
-use serde::Deserialize;
+use http::StatusCode;
 
+use super::api_error::ApiError;
 use crate::error::Reason;
 use crate::transport::Answer;
 
 /// What an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResponseClass {
+pub(crate) enum ResponseClass {
     /// The body tells about the token.
     Ok,
     /// Clerk does not know the token, or will not let it be used here.
@@ -28,40 +28,40 @@ pub(super) enum ResponseClass {
 }
 
 impl ResponseClass {
-    pub(super) fn of(answer: &Answer) -> Self {
-        match answer.status {
-            StatusCode::OK => Self::Ok,
+    pub(crate) fn of(answer: &Answer) -> Self {
+        if answer.status == StatusCode::OK {
+            return Self::Ok;
+        }
+        Self::of_error(&ApiError::read(answer, &[]))
+    }
+
+    /// Reads a refusal by its status and the codes of its errors.
+    ///
+    /// Only Clerk can say no. A proxy that knows no such path answers 404 as well, and to read that
+    /// as a no would lock every caller out.
+    pub(crate) fn of_error(error: &ApiError) -> Self {
+        let has = |is: fn(&str) -> bool| error.errors.iter().any(|error| is(&error.code));
+        match error.status {
             StatusCode::UNAUTHORIZED => Self::SecretRejected,
             StatusCode::PAYMENT_REQUIRED => Self::QuotaExceeded,
             StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
             status if status.is_server_error() => Self::ServerError,
-            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                Self::of_refusal(answer)
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+                if error.has_codes() =>
+            {
+                match error.status {
+                    _ if has(is_of_quota) => Self::QuotaExceeded,
+                    StatusCode::FORBIDDEN if has(is_of_token) => Self::InvalidToken,
+                    StatusCode::FORBIDDEN => Self::Forbidden,
+                    StatusCode::BAD_REQUEST if has(is_of_call) => Self::Unexpected,
+                    _ => Self::InvalidToken,
+                }
             }
             _ => Self::Unexpected,
         }
     }
 
-    /// Reads a refusal by the codes of its errors.
-    ///
-    /// Only Clerk can say no. A proxy that knows no such path answers 404 as well, and to read that
-    /// as a no would lock every caller out.
-    fn of_refusal(answer: &Answer) -> Self {
-        let Some(codes) = Codes::of(answer) else {
-            return Self::Unexpected;
-        };
-        match answer.status {
-            _ if codes.any(|code| QUOTA.contains(&code)) => Self::QuotaExceeded,
-            StatusCode::FORBIDDEN if codes.any(is_of_token) => Self::InvalidToken,
-            StatusCode::FORBIDDEN => Self::Forbidden,
-            StatusCode::BAD_REQUEST if codes.any(|code| OUR_MISTAKE.contains(&code)) => {
-                Self::Unexpected
-            }
-            _ => Self::InvalidToken,
-        }
-    }
-
-    pub(super) const fn reason(self) -> Reason {
+    pub(crate) const fn reason(self) -> Reason {
         match self {
             Self::Ok | Self::Unexpected => Reason::UpstreamAnswer,
             Self::InvalidToken => Reason::UnknownToken,
@@ -73,14 +73,18 @@ impl ResponseClass {
     }
 }
 
-/// A 400 that is not about the token.
-const OUR_MISTAKE: [&str; 2] = ["api_version_invalid", "unsupported_content_type"];
-/// A quota or a plan, whatever the status.
-const QUOTA: [&str; 3] = [
-    "quota_exceeded",
-    "token_quota_exceeded",
-    "unsupported_subscription_plan_features",
-];
+/// Returns `true` for the code of a 400 that is about how we called.
+fn is_of_call(code: &str) -> bool {
+    matches!(code, "api_version_invalid" | "unsupported_content_type")
+}
+
+/// Returns `true` for the code of a quota or a plan, whatever the status.
+fn is_of_quota(code: &str) -> bool {
+    matches!(
+        code,
+        "quota_exceeded" | "token_quota_exceeded" | "unsupported_subscription_plan_features"
+    )
+}
 
 /// Returns `true` for the code of a 403 that is about the token.
 ///
@@ -100,55 +104,16 @@ fn is_of_token(code: &str) -> bool {
     TOKENS.iter().any(|prefix| code.starts_with(prefix))
 }
 
-/// The codes of Clerk's error body.
-#[derive(Deserialize)]
-struct Codes {
-    errors: Vec<Code>,
-}
-
-#[derive(Deserialize)]
-struct Code {
-    code: String,
-}
-
-impl Codes {
-    /// Returns `None` for an answer that is none of Clerk's: of another media type, or without a
-    /// list of errors.
-    fn of(answer: &Answer) -> Option<Self> {
-        if !is_json(answer) {
-            return None;
-        }
-        let codes: Self = serde_json::from_slice(&answer.body).ok()?;
-        (!codes.errors.is_empty()).then_some(codes)
-    }
-
-    fn any(&self, is: impl Fn(&str) -> bool) -> bool {
-        self.errors.iter().any(|error| is(&error.code))
-    }
-}
-
-/// Returns `true` for JSON of any kind, and where the type is not said.
-fn is_json(answer: &Answer) -> bool {
-    let Some(value) = answer.headers.get(header::CONTENT_TYPE) else {
-        return true;
-    };
-    let media_type = value.to_str().ok().and_then(|text| text.split(';').next());
-    media_type.is_some_and(|media_type| {
-        let media_type = media_type.trim().to_ascii_lowercase();
-        media_type == "application/json" || media_type.ends_with("+json")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderMap;
+    use http::{HeaderMap, header};
 
     fn class(status: u16, body: &'static str) -> ResponseClass {
-        says_as("application/json", status, body)
+        class_as("application/json", status, body)
     }
 
-    fn says_as(media_type: &'static str, status: u16, body: &'static str) -> ResponseClass {
+    fn class_as(media_type: &'static str, status: u16, body: &'static str) -> ResponseClass {
         let media_type = http::HeaderValue::from_static(media_type);
         ResponseClass::of(&Answer {
             status: StatusCode::from_u16(status).unwrap(),
@@ -197,10 +162,10 @@ mod tests {
                 );
             }
             assert_eq!(
-                says_as("text/html", status, ERROR),
+                class_as("text/html", status, ERROR),
                 ResponseClass::Unexpected
             );
-            let with_charset = says_as("Application/JSON; charset=utf-8", status, ERROR);
+            let with_charset = class_as("Application/JSON; charset=utf-8", status, ERROR);
             assert_eq!(with_charset, class(status, ERROR));
         }
     }

@@ -1,4 +1,4 @@
-//! What the verifier is told to forget, and when.
+//! InvalidationTarget the verifier is told to forget, and when.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::client::{AdminClient, AdminParts};
-use super::error::AdminError;
+use crate::backend::AdminError;
 use crate::id::{ApiKeyId, M2mTokenId, MachineId};
 use crate::invalidate::Invalidate;
 use crate::secret::SecretKey;
@@ -47,9 +47,9 @@ async fn world() -> World {
         .build()
         .unwrap();
     let forgotten = Arc::new(Forgotten::default());
-    let evict: Arc<dyn Invalidate> = Arc::<Forgotten>::clone(&forgotten);
+    let invalidate: Arc<dyn Invalidate> = Arc::<Forgotten>::clone(&forgotten);
     let client = AdminClient::from_parts(AdminParts {
-        evict: Some(evict),
+        invalidate: Some(invalidate),
         ..AdminParts::clone(&client.parts)
     });
     let [from, to] = ["a", "b"].map(|name| MachineId::new(clerk.machine(name).create()).unwrap());
