@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,57 +12,37 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
+use super::close::Close;
 use super::service::answer;
 use super::shared::Shared;
-
-/// How a fault ends the connection that it strikes on.
-#[derive(Debug, Default)]
-pub(super) struct End {
-    asked: Notify,
-    by_reset: AtomicBool,
-}
-
-impl End {
-    /// Closes the connection, also where it carries other requests (HTTP/2).
-    pub(super) fn close(&self) {
-        self.asked.notify_one();
-    }
-
-    /// Closes it by a TCP reset.
-    pub(super) fn reset(&self) {
-        self.by_reset.store(true, Ordering::Relaxed);
-        self.close();
-    }
-}
 
 /// Serves one connection to its end.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // Without it, small answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let end = Arc::new(End::default());
+    let close = Arc::new(Close::default());
     let peer = stream.peer_addr().ok().map(|address| address.ip());
-    let (asked, by) = (Arc::clone(&end), Arc::clone(&end));
+    let (asked, by) = (Arc::clone(&close), Arc::clone(&close));
     let service =
         service_fn(move |request| answer(Arc::clone(&shared), Arc::clone(&by), peer, request));
-    let stream = TokioIo::new(Stream { stream, end });
+    let stream = TokioIo::new(Stream { stream, close });
     let builder = auto::Builder::new(TokioExecutor::new());
     let connection = pin!(builder.serve_connection(stream, service));
-    select(connection, pin!(asked.asked.notified())).await;
+    select(connection, pin!(asked.asked())).await;
 }
 
 /// A stream that is reset when it is dropped, if that was asked for.
 struct Stream {
     stream: TcpStream,
-    end: Arc<End>,
+    close: Arc<Close>,
 }
 
 impl Drop for Stream {
     /// A linger of zero makes the close a reset; it is the lingering close that may block, not this.
     #[allow(deprecated)]
     fn drop(&mut self) {
-        if self.end.by_reset.load(Ordering::Relaxed) {
+        if self.close.is_reset() {
             let _ = self.stream.set_linger(Some(Duration::ZERO));
         }
     }

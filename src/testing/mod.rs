@@ -75,6 +75,7 @@
 
 mod access;
 mod clock;
+mod close;
 mod connection;
 mod console;
 mod drawing;

@@ -12,7 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 
-use super::connection::End;
+use super::close::Close;
 use super::console;
 use super::fault::{Delivery, Fault};
 use super::reply::Reply;
@@ -39,7 +39,7 @@ impl std::error::Error for Gone {}
 /// Answers one request; a fault may end the connection instead.
 pub(super) async fn answer(
     shared: Arc<Shared>,
-    connection: Arc<End>,
+    connection: Arc<Close>,
     peer: Option<IpAddr>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Gone> {
