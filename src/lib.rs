@@ -34,6 +34,7 @@
 //! | protect routes | [`ClerkMachineAuth`], [`RequireScopes`], [`MachineAuth`] |
 //! | give scopes to machines | [`AuthenticatorBuilder::grant_scopes`] |
 //! | protect an MCP server, or another OAuth resource | [`ProtectedResource`], [`McpScopes`], [`McpSessionGuard`] |
+//! | protect services in any language behind nginx, Caddy, Traefik or Envoy | [`ForwardAuth`] |
 //! | verify a token without tower | [`Authenticator`] |
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
 //! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |
@@ -82,6 +83,7 @@ mod authenticator;
 #[cfg(feature = "axum")]
 mod axum;
 mod backend;
+pub mod body;
 mod builder;
 mod cache;
 mod challenge;
@@ -91,6 +93,7 @@ mod credential;
 #[cfg(any(doc, doctest))]
 pub mod docs;
 mod error;
+pub mod forward_auth;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -135,6 +138,7 @@ pub use self::builder::AuthenticatorBuilder;
 pub use self::clock::{Clock, SystemClock};
 pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
+pub use self::forward_auth::{ForwardAuth, Gateway};
 pub use self::health::Health;
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
 pub use self::identity::{

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `src`, lowest tier first. A module may use those of lower lines only.
-const TIERS: [&[&str]; 23] = [
+const TIERS: [&[&str]; 24] = [
     &[
+        "body",
         "clock",
         "random",
         "secret",
@@ -32,6 +33,7 @@ const TIERS: [&[&str]; 23] = [
     &["health"],
     &["authenticator", "outbound"],
     &["middleware"],
+    &["forward_auth"],
     &["mcp"],
     &["resource"],
     &["builder"],

@@ -10,6 +10,7 @@
 //! | [`cost`] | how many tokens the call budget carries, and what Clerk charges |
 //! | [`outbound`](crate::outbound) | how a service gets tokens for its own calls, and what they cost |
 //! | [`mcp`] | how an MCP server lets the users of a Clerk instance sign in |
+//! | [`gateways`] | how nginx, Caddy, Traefik and Envoy ask this crate for services in any language |
 //! | [`performance`] | what a request costs in time and memory |
 //! | [`comparison`] | what Clerk's SDKs and other crates do |
 //! | [`threats`] | the threat model, with a test for every row |
@@ -37,6 +38,9 @@ pub mod cost {}
 
 #[doc = include_str!("mcp.md")]
 pub mod mcp {}
+
+#[doc = include_str!("gateways.md")]
+pub mod gateways {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}

@@ -98,6 +98,14 @@ impl AuthError {
         self
     }
 
+    /// Returns this rejection as that of a bad token, for a client that cannot be told the class.
+    pub(crate) fn as_invalid_token(&self) -> Self {
+        Self {
+            reason: Reason::UnknownClass,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn protection(&self) -> Option<&Protection> {
         self.protection.as_deref()
     }

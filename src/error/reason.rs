@@ -76,6 +76,10 @@ pub(crate) enum Reason {
     BadScopeList,
     /// A layer accepts no type of token.
     NothingAccepted,
+    /// A gateway asks for a policy that there is not.
+    UnknownPolicy,
+    /// The identity does not fit into the header fields of an answer to a gateway.
+    IdentityTooLong,
 }
 
 impl Reason {
@@ -114,7 +118,9 @@ impl Reason {
             | Self::NoLayer
             | Self::ForeignLayer
             | Self::BadScopeList
-            | Self::NothingAccepted => AuthErrorKind::Internal,
+            | Self::NothingAccepted
+            | Self::UnknownPolicy
+            | Self::IdentityTooLong => AuthErrorKind::Internal,
         }
     }
 
@@ -155,6 +161,8 @@ impl Reason {
             Self::ForeignLayer => "foreign_layer",
             Self::BadScopeList => "bad_scope_list",
             Self::NothingAccepted => "nothing_accepted",
+            Self::UnknownPolicy => "unknown_policy",
+            Self::IdentityTooLong => "identity_too_long",
         }
     }
 
@@ -181,6 +189,14 @@ impl Reason {
             }
             Self::NothingAccepted => {
                 "the layer accepts no type of token: name at least one in `accept`"
+            }
+            Self::UnknownPolicy => {
+                "the gateway asks for a policy that there is not: correct the first segment of the \
+                 path in its configuration, or add the policy with `ForwardAuth::policy`"
+            }
+            Self::IdentityTooLong => {
+                "the identity does not fit into 4 KiB of header fields: let the token carry fewer \
+                 scopes"
             }
             _ => return None,
         })

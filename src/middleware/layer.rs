@@ -11,7 +11,7 @@ use super::service::ClerkMachineAuthService;
 use crate::authenticator::Authenticator;
 use crate::error::Protection;
 use crate::jwt::Audience;
-use crate::scope::ScopePolicy;
+use crate::scope::{ScopeListError, ScopePolicy};
 use crate::token::{TokenType, TokenTypes};
 
 /// Lets in requests that carry a machine token, and gives handlers a
@@ -149,8 +149,9 @@ impl<R> ClerkMachineAuth<R> {
     /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes) grants to
     /// the sending machine, and no others.
     ///
-    /// For some routes only, for any one of several scopes, or for a list that is known only when
-    /// the service runs, see [`RequireScopes`](super::RequireScopes).
+    /// For some routes only, or for any one of several scopes, see
+    /// [`RequireScopes`](super::RequireScopes); for a list that is known only when the service runs,
+    /// [`try_require_scopes`](Self::try_require_scopes).
     ///
     /// # Security
     ///
@@ -160,6 +161,19 @@ impl<R> ClerkMachineAuth<R> {
         const { assert!(N > 0, "the list of required scopes is empty") };
         self.config.scopes = Some(ScopePolicy::all(scopes));
         self
+    }
+
+    /// Lets in only tokens that have all scopes of a list that is known only when the service runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails for an empty list, and for a scope that cannot be one.
+    pub fn try_require_scopes<S: AsRef<str>>(
+        mut self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ScopeListError> {
+        self.config.scopes = Some(Ok(ScopePolicy::all(scopes)?));
+        Ok(self)
     }
 
     /// Lets a token with the scope `broad` do what asks for one of `narrow`; nothing is implied that
@@ -204,6 +218,10 @@ impl<R> ClerkMachineAuth<R> {
     pub const fn forward_token(mut self, forward: bool) -> Self {
         self.config.forward_token = forward;
         self
+    }
+
+    pub(crate) const fn forwards_token(&self) -> bool {
+        self.config.forward_token
     }
 
     /// Lets CORS preflights in without a token: `OPTIONS` with `Origin` and

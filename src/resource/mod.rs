@@ -11,9 +11,7 @@ use http::HeaderValue;
 use url::Url;
 
 use self::document::Document;
-pub use self::service::{
-    MetadataBody, ProtectedResourceMetadata, ProtectedResourceMetadataService,
-};
+pub use self::service::{ProtectedResourceMetadata, ProtectedResourceMetadataService};
 use crate::authenticator::Authenticator;
 use crate::challenge::challenge;
 use crate::config::BuildError;

@@ -2,17 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ProtectedResource;
+use crate::body::ResponseBody;
 use crate::middleware::ResponseFuture;
 
 /// Answers with the metadata of a [`ProtectedResource`] (RFC 9728 §3), without a token.
@@ -132,7 +131,7 @@ fn allow_preflight(headers: &mut HeaderMap) {
 }
 
 impl<A> Service<Request<A>> for ProtectedResourceMetadata {
-    type Response = Response<MetadataBody>;
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -146,7 +145,7 @@ impl<A> Service<Request<A>> for ProtectedResourceMetadata {
             *nothing.status_mut() = StatusCode::NOT_FOUND;
             nothing
         });
-        ready(Ok(answer.map(MetadataBody::new)))
+        ready(Ok(answer.map(ResponseBody::from)))
     }
 }
 
@@ -186,36 +185,5 @@ where
             Some(answer) => ResponseFuture::answered(answer.map(B::from)),
             None => ResponseFuture::inner(self.inner.call(request)),
         }
-    }
-}
-
-/// The body of a [`ProtectedResourceMetadata`] service: one frame, or none.
-#[derive(Debug, Default)]
-pub struct MetadataBody(Option<Bytes>);
-
-impl MetadataBody {
-    fn new(bytes: Bytes) -> Self {
-        Self((!bytes.is_empty()).then_some(bytes))
-    }
-}
-
-impl Body for MetadataBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let len = self.0.as_ref().map_or(0, Bytes::len);
-        SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX))
     }
 }
