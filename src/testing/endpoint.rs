@@ -138,6 +138,14 @@ impl Endpoint {
         all
     }
 
+    /// The endpoints with the first method and path of each.
+    pub(super) fn routed() -> impl Iterator<Item = (Self, &'static str, &'static str)> {
+        Self::all().into_iter().filter_map(|endpoint| {
+            let mut routes = ROUTES.iter();
+            routes.find(|(routed, ..)| *routed == endpoint).copied()
+        })
+    }
+
     /// Its name, as in `VerifyM2mToken`.
     pub(super) fn name(self) -> String {
         format!("{self:?}")

@@ -38,6 +38,16 @@ pub(super) enum Left {
 }
 
 impl Plan {
+    fn shown(&self) -> Planned {
+        Planned {
+            id: self.id,
+            endpoint: self.endpoint,
+            effect: self.fault.to_string(),
+            skip: self.skip,
+            left: self.left,
+        }
+    }
+
     fn over(&self, now: Duration) -> bool {
         match self.left {
             Left::Calls(calls) => calls == 0,
@@ -81,19 +91,21 @@ impl Faults {
             .retain(|plan| endpoint.is_some_and(|cleared| cleared != plan.endpoint));
     }
 
-    /// Plans a fault and returns the id of the plan.
-    pub(super) fn plan(&self, endpoint: Endpoint, fault: Fault, skip: u64, left: Left) -> u64 {
+    /// Plans a fault and returns how the plan is shown.
+    pub(super) fn plan(&self, endpoint: Endpoint, fault: Fault, skip: u64, left: Left) -> Planned {
         let mut plans = lock(&self.plans);
         let id = plans.next_id;
         plans.next_id += 1;
-        plans.list.push(Plan {
+        let plan = Plan {
             id,
             endpoint,
             fault,
             skip,
             left,
-        });
-        id
+        };
+        let planned = plan.shown();
+        plans.list.push(plan);
+        planned
     }
 
     /// Forgets one plan; false if there is none of this id.
@@ -108,14 +120,7 @@ impl Faults {
     pub(super) fn planned(&self, now: Duration) -> Vec<Planned> {
         let plans = lock(&self.plans);
         let alive = plans.list.iter().filter(|plan| !plan.over(now));
-        let shown = alive.map(|plan| Planned {
-            id: plan.id,
-            endpoint: plan.endpoint,
-            effect: plan.fault.to_string(),
-            skip: plan.skip,
-            left: plan.left,
-        });
-        shown.collect()
+        alive.map(Plan::shown).collect()
     }
 }
 

@@ -234,7 +234,7 @@ impl Inspection<'_> {
         }
         let from = millis("nbf").max(millis("iat")).unwrap_or(0);
         if from > self.now {
-            let wait = words(from.saturating_sub(self.now));
+            let wait = words(from.saturating_sub(self.now).max(1_000));
             self.refuse("not_yet_valid", format!("not valid for another {wait}"));
         }
     }
@@ -296,6 +296,9 @@ fn decoded(part: &str) -> Option<Value> {
 /// A length of time as a person says it, in its largest unit.
 pub(super) fn words(millis: u64) -> String {
     let seconds = millis / 1000;
+    if seconds == 0 {
+        return "a moment".to_owned();
+    }
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),
         60..3_600 => (seconds / 60, "minute"),
@@ -314,7 +317,7 @@ mod tests {
     fn lengths_of_time_are_said_in_their_largest_unit() {
         let said = [0, 1_000, 59_999, 60_000, 3_600_000, 90_000_000].map(words);
         let expected = [
-            "0 seconds",
+            "a moment",
             "1 second",
             "59 seconds",
             "1 minute",

@@ -91,6 +91,7 @@ impl NewFault {
             (Some(_), Some(_)) => Err(Problem::invalid(
                 "give `times` or `durationSeconds`, not both",
             )),
+            (_, Some(0)) => Err(Problem::invalid("`durationSeconds` must be at least 1")),
             (Some(0), _) => Err(Problem::invalid("`times` must be at least 1")),
             (Some(times), _) => Ok(Left::Calls(times)),
             (_, Some(seconds)) if seconds > LONGEST_DURATION => {
@@ -116,21 +117,20 @@ pub(super) fn create(request: &Request<'_>) -> Answer {
             "`endpoint` must be `Any` or the name of an operation, as `VerifyM2mToken`",
         )
     })?;
-    let left = new.left(request.shared.clock.monotonic())?;
-    let id = request
-        .shared
-        .faults
-        .plan(endpoint, new.fault()?, new.skip, left);
     let now = request.shared.clock.monotonic();
-    let planned = request.shared.faults.planned(now);
-    let planned = planned
-        .iter()
-        .find(|plan| plan.id == id)
-        .map(|plan| render(plan, now));
-    Ok(Reply::json(
-        201,
-        &planned.unwrap_or_else(|| json!({ "id": id })),
-    ))
+    let (left, fault) = (new.left(now)?, new.fault()?);
+    let planned = request.shared.faults.plan(endpoint, fault, new.skip, left);
+    Ok(Reply::json(201, &render(&planned, now)))
+}
+
+/// What a fault can be aimed at; `Any` is every request.
+pub(super) fn endpoints(_: &Request<'_>) -> Answer {
+    let any = json!({ "name": "Any", "method": "", "path": "" });
+    let shown = Endpoint::routed().map(|(endpoint, method, path)| {
+        let path = format!("/{}", path.replace("{}", "…"));
+        json!({ "name": endpoint.name(), "method": method, "path": path })
+    });
+    Ok(Reply::ok(&std::iter::once(any).chain(shown).collect()))
 }
 
 pub(super) fn list(request: &Request<'_>) -> Answer {

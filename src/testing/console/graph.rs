@@ -1,6 +1,6 @@
 //! `GET graph.svg`: who may call whom, as a drawing.
 
-use super::problem::Answer;
+use super::problem::{Answer, Query};
 use super::routes::Request;
 use crate::testing::drawing::{Drawing, Node};
 use crate::testing::reply::Reply;
@@ -17,6 +17,12 @@ pub(super) fn svg(request: &Request<'_>) -> Answer {
     });
     let drawing = Drawing::of(nodes.collect());
     let mut reply = Reply::empty(200).with(header::CONTENT_TYPE, "image/svg+xml");
-    reply.body = drawing.svg().into();
+    let bare = Query::of(request.call).flag("bare")?;
+    reply.body = if bare {
+        drawing.bare_svg()
+    } else {
+        drawing.svg()
+    }
+    .into();
     Ok(reply)
 }

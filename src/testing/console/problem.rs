@@ -1,7 +1,7 @@
 //! What the API answers to a request that it cannot serve, and how it reads bodies and queries.
 
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::testing::refusal::Refusal;
@@ -57,13 +57,12 @@ pub(super) fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
         let why = "send a JSON body with the header `Content-Type: application/json`";
         return Err(Problem::new(415, "content_type", why));
     }
-    serde_json::from_slice(&call.body).map_err(|error| {
-        if error.is_data() {
-            Problem::invalid(error.to_string())
-        } else {
-            Problem::new(400, "not_json", format!("the body is not JSON: {error}"))
-        }
-    })
+    let value: Value = serde_json::from_slice(&call.body)
+        .map_err(|error| Problem::new(400, "not_json", format!("the body is not JSON: {error}")))?;
+    if !value.is_object() {
+        return Err(Problem::invalid("the body must be an object"));
+    }
+    serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))
 }
 
 /// The parameters of the query; unknown ones mean nothing.
@@ -82,6 +81,15 @@ impl Query {
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let mut named = self.0.iter().filter(|(key, _)| key == name);
         named.next().map(|(_, value)| value.as_str())
+    }
+
+    /// `true` or `false`; absent is `false`.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.text(name) {
+            Some("true") => Ok(true),
+            None | Some("false") => Ok(false),
+            Some(_) => Err(Problem::invalid(format!("`{name}` must be true or false"))),
+        }
     }
 
     pub(super) fn whole(&self, name: &str) -> Result<Option<u64>, Problem> {

@@ -58,6 +58,7 @@ const ROUTES: &[(&str, &str, Operation)] = &[
     ("POST", "inspect", inspect::post),
     ("GET", "requests", log::get),
     ("DELETE", "requests", log::delete),
+    ("GET", "endpoints", faults::endpoints),
     ("GET", "faults", faults::list),
     ("POST", "faults", faults::create),
     ("DELETE", "faults", faults::clear),

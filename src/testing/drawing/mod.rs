@@ -49,14 +49,24 @@ impl Drawing {
         Self { nodes, layout }
     }
 
-    /// Returns the drawing as an SVG document.
+    /// Returns the drawing as an SVG document with a look of its own.
     pub(crate) fn svg(&self) -> String {
+        self.document(&format!("<style>{STYLE}</style>\n"))
+    }
+
+    /// Returns it without a look, for a page that has one.
+    #[allow(dead_code, reason = "the command line draws for no page")]
+    pub(crate) fn bare_svg(&self) -> String {
+        self.document("")
+    }
+
+    fn document(&self, style: &str) -> String {
         let (width, height) = (self.layout.width, self.layout.height);
         let (machines, scopes) = (self.nodes.len(), self.layout.routes.len());
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
              width=\"{width}\" height=\"{height}\">\n\
-             <title>{machines} machines, {scopes} scopes</title>\n<style>{STYLE}</style>\n"
+             <title>{machines} machines, {scopes} scopes</title>\n{style}"
         );
         for route in &self.layout.routes {
             self.edge(&mut svg, route);

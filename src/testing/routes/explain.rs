@@ -48,6 +48,6 @@ fn secret(state: &State, call: &Call, now: u64) -> &'static str {
         Credential::MachineSecret { .. } => {
             "a machine's secret, where one of the instance is needed"
         }
-        Credential::Unknown => "the secret is none of this emulator's, or no longer",
+        Credential::Unknown => "the secret is not one of this emulator's, or was rotated away",
     }
 }

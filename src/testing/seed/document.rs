@@ -1,7 +1,8 @@
 //! What can be seeded, as JSON says it: the members of a seed file and of the console's API.
 
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Everything that a seed file may hold.
 #[derive(Debug, Default, Deserialize)]
@@ -9,12 +10,28 @@ use serde_json::Value;
 pub(in crate::testing) struct Document {
     /// More secret keys of the instance, so that a service can be configured beforehand.
     pub(in crate::testing) secret_keys: Vec<String>,
+    #[serde(deserialize_with = "objects")]
     pub(in crate::testing) machines: Vec<NewMachine>,
+    #[serde(deserialize_with = "objects")]
     pub(in crate::testing) m2m_tokens: Vec<NewM2mToken>,
+    #[serde(deserialize_with = "objects")]
     pub(in crate::testing) api_keys: Vec<NewApiKey>,
+    #[serde(deserialize_with = "objects")]
     pub(in crate::testing) oauth_tokens: Vec<NewOAuthToken>,
+    #[serde(deserialize_with = "objects")]
     pub(in crate::testing) oauth_clients: Vec<NewOAuthClient>,
     pub(in crate::testing) signed_in_as: Option<String>,
+}
+
+/// A list of objects; serde takes a list for an object as well, member by member.
+fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let objects = Vec::<Map<String, Value>>::deserialize(deserializer)?.into_iter();
+    let read = |object| serde_json::from_value(Value::Object(object)).map_err(D::Error::custom);
+    objects.map(read).collect()
 }
 
 /// A machine to be created.
