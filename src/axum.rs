@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::request::Parts;
 
 use crate::error::{AuthError, Protection, Reason};
@@ -14,7 +15,7 @@ use crate::middleware::{ProblemJson, misplaced, reject};
 /// Answers as the layer does by default.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
-        reject::<Body>(&ProblemJson, self)
+        reject::<Body>(&ProblemJson, &HeaderMap::new(), self)
     }
 }
 

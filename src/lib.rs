@@ -35,6 +35,7 @@
 //! | give scopes to machines | [`AuthenticatorBuilder::grant_scopes`] |
 //! | protect an MCP server, or another OAuth resource | [`ProtectedResource`], [`McpScopes`], [`McpSessionGuard`] |
 //! | protect services in any language behind nginx, Caddy, Traefik or Envoy | [`ForwardAuth`] |
+//! | protect gRPC services | [`middleware::GrpcStatus`], [`middleware::Auto`] and [`grpc`] |
 //! | verify a token without tower | [`Authenticator`] |
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
 //! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |
@@ -66,6 +67,7 @@
 //!
 //! - `axum` (default): extractors for axum.
 //! - `reqwest-middleware`: [`M2mTokenLayer`] as a middleware for reqwest.
+//! - `tonic`: the identity of a `tonic::Request`, statuses and `NamedService` for gRPC services of tonic.
 //! - `testing`: `testing::ClerkEmulator`, a Clerk of your own for tests and examples.
 
 #![forbid(unsafe_code)]
@@ -97,6 +99,7 @@ pub mod forward_auth;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod grpc;
 pub mod health;
 mod id;
 mod identity;

@@ -33,7 +33,7 @@ const TIERS: [&[&str]; 24] = [
     &["health"],
     &["authenticator", "outbound"],
     &["middleware"],
-    &["forward_auth"],
+    &["forward_auth", "grpc"],
     &["mcp"],
     &["resource"],
     &["builder"],

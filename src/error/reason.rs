@@ -48,6 +48,8 @@ pub(crate) enum Reason {
     Revoked,
     /// The token lacks a scope that the route asks for.
     MissingScope,
+    /// A gRPC method is called of which no scopes are listed.
+    UnlistedMethod,
     /// There is no key set that decides on the token, and none can be fetched.
     NoKeys,
     /// Clerk did not answer, or answered with an error of its own.
@@ -104,7 +106,7 @@ impl Reason {
             | Self::UnknownToken
             | Self::WrongReceiver
             | Self::Revoked => AuthErrorKind::InvalidToken,
-            Self::MissingScope => AuthErrorKind::InsufficientScope,
+            Self::MissingScope | Self::UnlistedMethod => AuthErrorKind::InsufficientScope,
             Self::NoKeys
             | Self::Upstream
             | Self::UpstreamAnswer
@@ -147,6 +149,7 @@ impl Reason {
             Self::WrongReceiver => "wrong_receiver",
             Self::Revoked => "revoked",
             Self::MissingScope => "missing_scope",
+            Self::UnlistedMethod => "unlisted_method",
             Self::NoKeys => "no_keys",
             Self::Upstream => "upstream",
             Self::UpstreamAnswer => "upstream_answer",

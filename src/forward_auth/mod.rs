@@ -206,7 +206,7 @@ impl<A> Service<Request<A>> for Allow {
 impl Gateway {
     /// Logs a mistake of the configuration, and answers it.
     fn fail(self, method: &Method, uri: &Uri, reason: Reason) -> Response<ResponseBody> {
-        reject(&self, misplaced(method, uri, reason))
+        reject(&self, &HeaderMap::new(), misplaced(method, uri, reason))
     }
 }
 

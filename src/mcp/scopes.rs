@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -156,7 +156,10 @@ where
                 request.extensions_mut().insert(refusal.clone());
                 ResponseFuture::inner(self.inner.call(request))
             }
-            Err(error) => ResponseFuture::answered(reject(&self.required.rejection, error)),
+            Err(error) => {
+                let rejection = &self.required.rejection;
+                ResponseFuture::answered(reject(rejection, request.headers(), error))
+            }
         };
         McpScopesFuture {
             decided,
@@ -188,7 +191,7 @@ where
         let response = ready!(this.decided.poll(cx))?;
         // The answer of the tool says no more than that it refused.
         Poll::Ready(Ok(match this.refusal.get() {
-            Some(error) => reject(this.rejection, error.clone()),
+            Some(error) => reject(this.rejection, &HeaderMap::new(), error.clone()),
             None => response,
         }))
     }

@@ -151,7 +151,7 @@ where
                 Some(passed),
             ),
             Err(Stopped::Rejected(error)) => {
-                let response = reject(&EmptyBody, error);
+                let response = reject(&EmptyBody, request.headers(), error);
                 (ResponseFuture::answered(response), None)
             }
             Err(Stopped::NotFound) => {

@@ -189,7 +189,7 @@ impl<R> Config<R> {
     {
         let asked = self.scopes.as_ref().and_then(|list| list.as_ref().ok());
         let error = error.under(self.protection(request), asked);
-        reject(&self.rejection, error)
+        reject(&self.rejection, request.headers(), error)
     }
 
     /// Lets a request in to the service that is ready for it, or rejects it.

@@ -12,8 +12,10 @@ mod service;
 pub use self::future::ClerkMachineAuthFuture;
 pub use self::layer::ClerkMachineAuth;
 pub use self::response::{
-    EmptyBody, GrpcStatus, ProblemJson, ResponseForAuthError, ResponseFuture,
+    Auto, EmptyBody, GrpcStatus, ProblemJson, ResponseForAuthError, ResponseFuture,
 };
+#[cfg(feature = "tonic")]
+pub(crate) use self::response::{grpc_status, pushback};
 pub(crate) use self::response::{misplaced, reject};
 pub(crate) use self::scopes::{Refusal, check_scopes};
 pub use self::scopes::{RequireScopes, RequireScopesService, require_scopes};

@@ -4,11 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 
 use crate::error::{AuthError, AuthErrorKind, Reason};
@@ -16,7 +16,7 @@ use crate::error::{AuthError, AuthErrorKind, Reason};
 /// Makes the response to a request that is not let in.
 ///
 /// Implemented for [`ProblemJson`](super::ProblemJson), [`EmptyBody`](super::EmptyBody),
-/// [`GrpcStatus`](super::GrpcStatus) and for closures.
+/// [`GrpcStatus`](super::GrpcStatus), [`Auto`](super::Auto) and for closures.
 ///
 /// Whatever the response is, the layer adds to it: the [`AuthError`] as an extension,
 /// `Cache-Control: no-store`, and, where the status is the rejection's own and the response does
@@ -45,6 +45,17 @@ use crate::error::{AuthError, AuthErrorKind, Reason};
 pub trait ResponseForAuthError<B> {
     /// Makes the response.
     fn response_for(&self, error: &AuthError) -> Response<B>;
+
+    /// Makes the response to a request with these header fields; by default that of
+    /// [`response_for`](Self::response_for).
+    ///
+    /// # Security
+    ///
+    /// The token may be among the fields.
+    fn response_to(&self, headers: &HeaderMap, error: &AuthError) -> Response<B> {
+        let _ = headers;
+        self.response_for(error)
+    }
 }
 
 impl<B, F> ResponseForAuthError<B> for F
@@ -124,8 +135,11 @@ impl<B: Default> ResponseForAuthError<B> for EmptyBody {
 /// | missing or invalid token | 16 `UNAUTHENTICATED` |
 /// | malformed request | 3 `INVALID_ARGUMENT` |
 /// | missing scope | 7 `PERMISSION_DENIED` |
-/// | unavailable | 14 `UNAVAILABLE` |
+/// | unavailable | 14 `UNAVAILABLE`, and `grpc-retry-pushback-ms` |
 /// | internal | 13 `INTERNAL` |
+///
+/// Clients with a retry policy wait for the milliseconds of `grpc-retry-pushback-ms` before they try
+/// again (gRFC A6).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GrpcStatus;
 
@@ -140,11 +154,64 @@ impl<B: Default> ResponseForAuthError<B> for GrpcStatus {
         );
         headers.insert("grpc-status", HeaderValue::from_static(code));
         headers.insert("grpc-message", HeaderValue::from_static(message));
+        if let Some(delay) = pushback(error) {
+            headers.insert("grpc-retry-pushback-ms", HeaderValue::from(delay));
+        }
         response
     }
 }
 
-const fn grpc_status(kind: AuthErrorKind) -> (&'static str, &'static str) {
+/// Returns after how many milliseconds another try may succeed: a second if nothing is known.
+pub(crate) fn pushback(error: &AuthError) -> Option<i32> {
+    if error.kind() != AuthErrorKind::Unavailable {
+        return None;
+    }
+    let delay = error.retry_after().unwrap_or(Duration::from_secs(1));
+    Some(i32::try_from(delay.as_millis().max(1)).unwrap_or(i32::MAX))
+}
+
+/// Answers a gRPC request as [`GrpcStatus`] does, and any other as [`ProblemJson`] does, by the media
+/// type of the request: `application/grpc`, `application/grpc+proto` and the like.
+///
+/// For a port that serves both, such as one of axum with tonic's services merged into it.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "axum")]
+/// # fn app(clerk: clerk_machine_auth::Authenticator, rest: axum::Router, grpc: axum::Router) -> axum::Router {
+/// use clerk_machine_auth::ClerkMachineAuth;
+/// use clerk_machine_auth::middleware::Auto;
+///
+/// rest.merge(grpc).layer(ClerkMachineAuth::new(clerk).on_rejection(Auto))
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Auto;
+
+impl<B: From<Bytes> + Default> ResponseForAuthError<B> for Auto {
+    fn response_for(&self, error: &AuthError) -> Response<B> {
+        ProblemJson.response_for(error)
+    }
+
+    fn response_to(&self, headers: &HeaderMap, error: &AuthError) -> Response<B> {
+        if is_grpc(headers) {
+            GrpcStatus.response_for(error)
+        } else {
+            ProblemJson.response_for(error)
+        }
+    }
+}
+
+/// Media types are compared without case (RFC 9110 §8.3.1).
+fn is_grpc(headers: &HeaderMap) -> bool {
+    const PREFIX: &[u8] = b"application/grpc";
+    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let prefix = media_type.and_then(|media_type| media_type.get(..PREFIX.len()));
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX))
+}
+
+pub(crate) const fn grpc_status(kind: AuthErrorKind) -> (&'static str, &'static str) {
     match kind {
         AuthErrorKind::MissingToken => ("16", "a bearer token is required"),
         AuthErrorKind::InvalidToken => ("16", "the token is not valid here"),
@@ -211,9 +278,13 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
 }
 
 /// Makes the response and completes it.
-pub(crate) fn reject<B>(maker: &impl ResponseForAuthError<B>, error: AuthError) -> Response<B> {
+pub(crate) fn reject<B>(
+    maker: &impl ResponseForAuthError<B>,
+    headers: &HeaderMap,
+    error: AuthError,
+) -> Response<B> {
     log(&error);
-    let mut response = maker.response_for(&error);
+    let mut response = maker.response_to(headers, &error);
     complete(&mut response, &error);
     response.extensions_mut().insert(error);
     response

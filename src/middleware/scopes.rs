@@ -232,7 +232,10 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         match self.required.check(&request) {
             Ok(()) => ResponseFuture::inner(self.inner.call(request)),
-            Err(error) => ResponseFuture::answered(reject(&self.required.rejection, error)),
+            Err(error) => {
+                let rejection = &self.required.rejection;
+                ResponseFuture::answered(reject(rejection, request.headers(), error))
+            }
         }
     }
 }

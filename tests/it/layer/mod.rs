@@ -3,6 +3,7 @@
 mod answers;
 mod extractors;
 mod forgotten;
+mod grpc;
 mod nested;
 mod options;
 mod readiness;
