@@ -25,7 +25,7 @@ python_with() {
   python="$work/$name/bin/python"
 }
 
-# Starts the stand-alone emulator and takes over the variables that it prints.
+# Starts the stand-alone emulator and sources what it prints.
 start_emulator() {
   (cd "$root" && cargo build --quiet --example emulator)
   local target=${CARGO_TARGET_DIR:-$root/target}
@@ -33,13 +33,12 @@ start_emulator() {
   emulator=$!
   trap 'kill "$emulator" 2>/dev/null || true' EXIT
   for _ in $(seq 100); do
-    grep -q '^listening on' "$work/emulator.env" && break
+    tail -n 1 "$work/emulator.env" | grep -q '^listening on' && break
     sleep 0.1
   done
-  grep '^[A-Z_]*=' "$work/emulator.env" >"$work/emulator.sh"
   set -a
   # shellcheck disable=SC1091
-  . "$work/emulator.sh"
+  . "$work/emulator.env"
   set +a
   : "${CLERK_API_URL:?the emulator did not start}"
 }

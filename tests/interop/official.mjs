@@ -2,12 +2,24 @@
 import assert from 'node:assert/strict';
 import { createClerkClient } from '@clerk/backend';
 
-const env = process.env;
-const apiUrl = env.CLERK_API_URL;
+const apiUrl = process.env.CLERK_API_URL;
+
+/** Steers the emulator. */
+async function emulator(method, path, body) {
+  const answer = await fetch(`${apiUrl}/__emulator/${path}`, {
+    method,
+    headers: body ? { 'content-type': 'application/json' } : {},
+    body: body && JSON.stringify(body),
+  });
+  assert.ok(answer.ok, `${path}: ${answer.status}`);
+  return answer.status === 204 ? null : answer.json();
+}
+
+const env = await emulator('GET', 'environment');
 const publishableKey = env.CLERK_PUBLISHABLE_KEY;
 const jwtKey = env.CLERK_JWT_KEY.replaceAll('\\n', '\n');
 const clerk = createClerkClient({ apiUrl, publishableKey, secretKey: env.CLERK_SECRET_KEY });
-const user = `user_${'u'.repeat(27)}`;
+const user = (await emulator('GET', 'new_user_id')).id;
 
 let passed = 0;
 let failed = 0;
@@ -163,10 +175,13 @@ await check('apiKeys.revoke and delete', async () => {
 });
 
 // --- OAuth access tokens and keys -----------------------------------------------------------
+const scopes = ['profile', 'reports:read'];
+const oauth = await emulator('POST', 'oauth_tokens', { subject: user, scopes });
+const oauthJwt = await emulator('POST', 'oauth_tokens', { subject: user, scopes, format: 'jwt' });
+
 await check('idPOAuthAccessToken.verify', async () => {
-  const seen = await clerk.idPOAuthAccessToken.verify(env.OAUTH_OPAQUE);
-  assert.match(seen.subject, /^user_/);
-  assert.deepEqual(seen.scopes, ['profile', 'reports:read']);
+  const seen = await clerk.idPOAuthAccessToken.verify(oauth.token);
+  assert.deepEqual([seen.subject, seen.scopes], [user, scopes]);
   await refused(404, clerk.idPOAuthAccessToken.verify('oat_unknown'));
 });
 await check('jwks.getJwks', async () => {
@@ -205,9 +220,9 @@ await signedIn('opaque M2M under the machine secret', opaque.token, 'm2m_token',
 await signedIn('M2M JWT by the key set', jwt.token, 'm2m_token');
 await signedIn('M2M JWT by the PEM', jwt.token, 'm2m_token', { jwtKey });
 await signedIn('API key', key.secret, 'api_key');
-await signedIn('opaque OAuth token', env.OAUTH_OPAQUE, 'oauth_token');
-await signedIn('OAuth JWT by the key set', env.OAUTH_JWT, 'oauth_token');
-await signedIn('OAuth JWT by the PEM', env.OAUTH_JWT, 'oauth_token', { jwtKey });
+await signedIn('opaque OAuth token', oauth.token, 'oauth_token');
+await signedIn('OAuth JWT by the key set', oauthJwt.token, 'oauth_token');
+await signedIn('OAuth JWT by the PEM', oauthJwt.token, 'oauth_token', { jwtKey });
 await signedOut('an M2M token for another machine', opaque.token, {
   acceptsToken: 'm2m_token', machineSecretKey,
 });
@@ -215,6 +230,20 @@ await signedOut('an unknown M2M token', 'mt_unknown');
 await signedOut('an unknown API key', 'ak_unknown');
 await signedOut('a broken JWT', `${jwt.token.slice(0, -6)}AAAAAA`, { jwtKey });
 await signedOut('a kind that is not accepted', key.secret, { acceptsToken: ['m2m_token'] });
+
+// --- the emulator, steered while a client looks ----------------------------------------------
+await check('a token that is revoked from outside is refused, and the log says why', async () => {
+  await emulator('POST', `tokens/${oauth.id}/revoke`, { reason: 'leaked' });
+  await refused(404, clerk.idPOAuthAccessToken.verify(oauth.token));
+  const log = await emulator('GET', 'requests?endpoint=VerifyOAuthToken&limit=1');
+  assert.match(log[0].reason, /^revoked .* ago: leaked$/);
+});
+await check('an outage reaches the client, and ends', async () => {
+  const fault = await emulator('POST', 'faults', { endpoint: 'VerifyApiKey', effect: 'status', status: 503 });
+  await refused(503, clerk.apiKeys.verify(key.secret));
+  await emulator('DELETE', `faults/${fault.id}`);
+  assert.equal((await clerk.apiKeys.verify(key.secret)).id, key.id);
+});
 
 console.log(`js: ${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -15,9 +15,22 @@ from clerk_backend_api.security import (
 )
 
 API = os.environ["CLERK_API_URL"]
-SECRET = os.environ["CLERK_SECRET_KEY"]
-JWT_KEY = os.environ["CLERK_JWT_KEY"].replace("\\n", "\n")
-USER = "user_" + "p" * 27
+
+
+def emulator(method, path, body=None):
+    """Steers the emulator."""
+    answer = httpx.request(method, f"{API}/__emulator/{path}", json=body)
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
+
+
+ENVIRONMENT = emulator("GET", "environment")
+SECRET = ENVIRONMENT["CLERK_SECRET_KEY"]
+JWT_KEY = ENVIRONMENT["CLERK_JWT_KEY"].replace("\\n", "\n")
+USER = emulator("GET", "new_user_id")["id"]
+OAUTH = {"subject": USER, "scopes": ["profile", "reports:read"]}
+OAUTH_OPAQUE = emulator("POST", "oauth_tokens", OAUTH)
+OAUTH_JWT = emulator("POST", "oauth_tokens", OAUTH | {"format": "jwt"})["token"]
 
 passed = failed = 0
 
@@ -167,7 +180,7 @@ def _():
 
 @check("oauth_access_tokens.verify")
 def _():
-    seen = clerk.oauth_access_tokens.verify(access_token=os.environ["OAUTH_OPAQUE"])
+    seen = clerk.oauth_access_tokens.verify(access_token=OAUTH_OPAQUE["token"])
     assert seen.scopes == ["profile", "reports:read"]
     refused(404, clerk.oauth_access_tokens.verify, access_token="oat_unknown")
 
@@ -195,8 +208,8 @@ ACCEPTED = {
     "opaque M2M under the machine secret": (opaque.token, {"machine_secret_key": receiver.secret_key}),
     "M2M JWT by the key set": (signed.token, {"secret_key": SECRET}),
     "API key": (key.secret, {"secret_key": SECRET}),
-    "opaque OAuth token": (os.environ["OAUTH_OPAQUE"], {"secret_key": SECRET}),
-    "OAuth JWT by the key set": (os.environ["OAUTH_JWT"], {"secret_key": SECRET}),
+    "opaque OAuth token": (OAUTH_OPAQUE["token"], {"secret_key": SECRET}),
+    "OAuth JWT by the key set": (OAUTH_JWT, {"secret_key": SECRET}),
 }
 REFUSED = {
     "an M2M token for another machine": (opaque.token, {"machine_secret_key": sender.secret_key}),
@@ -232,8 +245,24 @@ for name, (token, options) in REFUSED.items():
 @check("authenticate_request: OAuth JWT by the PEM")
 def _():
     one_line = JWT_KEY.replace("\n", "")
-    state = authenticate(os.environ["OAUTH_JWT"], jwt_key=one_line)
+    state = authenticate(OAUTH_JWT, jwt_key=one_line)
     assert state.status is AuthStatus.SIGNED_IN, state.reason
+
+
+@check("a token that is revoked from outside is refused, and the log says why")
+def _():
+    emulator("POST", f"tokens/{OAUTH_OPAQUE['id']}/revoke", {"reason": "leaked"})
+    refused(404, clerk.oauth_access_tokens.verify, access_token=OAUTH_OPAQUE["token"])
+    log = emulator("GET", "requests?endpoint=VerifyOAuthToken&limit=1")
+    assert log[0]["reason"].startswith("revoked ") and log[0]["reason"].endswith(": leaked")
+
+
+@check("an hour that passes ends a token of a minute")
+def _():
+    token = emulator("POST", "m2m_tokens", {"machine": sender.id, "lifetimeSeconds": 60})["token"]
+    assert as_receiver.m2m.verify_token(token=token).subject == sender.id
+    emulator("POST", "clock", {"advanceSeconds": 3600})
+    refused(404, as_receiver.m2m.verify_token, token=token)
 
 
 print(f"python: {passed} passed, {failed} failed")

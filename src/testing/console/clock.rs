@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{Answer, Problem, body};
-use super::routes::Request;
+use super::problem::{Answer, Problem};
+use super::request::{Request, body};
 use crate::testing::reply::Reply;
 use crate::testing::shared::Shared;
 

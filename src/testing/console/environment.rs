@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::problem::{Answer, Problem, Query};
-use super::routes::Request;
+use super::problem::{Answer, Problem};
+use super::request::{Query, Request};
 use crate::testing::ids;
 use crate::testing::reply::Reply;
 use crate::testing::state::machines::Machine;

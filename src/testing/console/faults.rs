@@ -6,8 +6,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{Answer, Problem, body};
-use super::routes::Request;
+use super::problem::{Answer, Problem};
+use super::request::{Request, body};
 use crate::clock::Clock as _;
 use crate::testing::endpoint::Endpoint;
 use crate::testing::fault::Fault;

@@ -1,7 +1,7 @@
 //! `GET graph.svg`: who may call whom, as a drawing.
 
-use super::problem::{Answer, Query};
-use super::routes::Request;
+use super::problem::Answer;
+use super::request::{Query, Request};
 use crate::testing::drawing::{Drawing, Node};
 use crate::testing::reply::Reply;
 use http::header;

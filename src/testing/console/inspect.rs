@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::problem::{Answer, body};
-use super::routes::Request;
+use super::problem::Answer;
+use super::request::{Request, body};
 use crate::testing::inspect::inspect;
 use crate::testing::reply::Reply;
 

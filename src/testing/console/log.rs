@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::problem::{Answer, Problem, Query};
-use super::routes::Request;
+use super::problem::{Answer, Problem};
+use super::request::{Query, Request};
 use crate::testing::record::{Credential, RecordedRequest, RecordedResponse};
 use crate::testing::reply::Reply;
 

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{Answer, Problem, body};
-use super::routes::Request;
+use super::problem::{Answer, Problem};
+use super::request::{Request, body};
 use super::state;
 use crate::testing::ids;
 use crate::testing::reply::Reply;

@@ -10,6 +10,7 @@ mod log;
 mod machines;
 mod page;
 mod problem;
+mod request;
 mod routes;
 mod seed;
 mod state;

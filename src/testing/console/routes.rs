@@ -3,6 +3,7 @@
 use http::header;
 
 use super::problem::{Answer, Problem};
+use super::request::Request;
 use super::{clock, environment, faults, graph, inspect, log, machines, seed, state, tokens};
 use crate::testing::endpoint::matches;
 use crate::testing::reply::Reply;
@@ -14,20 +15,6 @@ pub(super) const ROOT: &str = "/__emulator/";
 
 /// The OpenAPI document of the API.
 pub(super) const DOCUMENT: &str = include_str!("openapi.json");
-
-/// A call with the variable segments of its path.
-pub(super) struct Request<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) call: &'a Call,
-    ids: Vec<String>,
-}
-
-impl Request<'_> {
-    /// The nth variable segment of the path.
-    pub(super) fn id(&self, index: usize) -> &str {
-        self.ids.get(index).map_or("", String::as_str)
-    }
-}
 
 type Operation = fn(&Request<'_>) -> Answer;
 

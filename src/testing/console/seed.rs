@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::problem::{Answer, body};
-use super::routes::Request;
+use super::problem::Answer;
+use super::request::{Request, body};
 use super::{machines, tokens};
 use crate::testing::reply::Reply;
 use crate::testing::seed::apply;

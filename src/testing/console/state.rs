@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::problem::{Answer, Query};
-use super::routes::Request;
+use super::problem::Answer;
+use super::request::{Query, Request};
 use super::{clock, faults};
 use crate::testing::endpoint::Endpoint;
 use crate::testing::reply::Reply;
@@ -26,13 +26,13 @@ pub(super) fn get(request: &Request<'_>) -> Answer {
 }
 
 pub(super) fn reset(request: &Request<'_>) -> Answer {
-    super::problem::body::<Nothing>(request.call)?;
+    super::request::body::<Nothing>(request.call)?;
     request.shared.reset();
     Ok(Reply::empty(204))
 }
 
 pub(super) fn checkpoint(request: &Request<'_>) -> Answer {
-    super::problem::body::<Nothing>(request.call)?;
+    super::request::body::<Nothing>(request.call)?;
     request.shared.checkpoint();
     Ok(Reply::empty(204))
 }
