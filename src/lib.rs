@@ -1,8 +1,8 @@
 //! Machine-token authentication for Rust services on Clerk.
 //!
-//! A tower layer verifies the one machine token of a request and gives handlers a [`MachineAuth`]: an
-//! M2M token, an API key or an OAuth access token, as a JWT or opaque. JWTs are verified locally.
-//! Opaque tokens are verified by Clerk's Backend API, and the verdict is cached.
+//! A tower layer verifies the machine token of each request and passes a [`MachineAuth`] to the handler.
+//! It supports M2M tokens, API keys and OAuth access tokens, both as JWTs and as opaque tokens. JWTs are
+//! verified locally. Opaque tokens are verified by Clerk's Backend API, and the verdict is cached.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -15,8 +15,8 @@
 //! }
 //!
 //! let clerk = AuthenticatorBuilder::from_env()?
-//!     // API keys and OAuth tokens bring scopes that Clerk vouches for. A machine has those that
-//!     // are granted here: what its token says of itself opens nothing.
+//!     // Clerk vouches for the scopes of API keys and OAuth tokens. Machines have the scopes that
+//!     // are granted here; what an M2M token claims about itself is ignored.
 //!     .grant_scopes("mch_2yhFjEI5X2qWRvtV13BzSj8H6Dk", ["reports:read"])
 //!     .build()?;
 //! let app = Router::new()
@@ -29,7 +29,7 @@
 //!
 //! # Where to look
 //!
-//! | you want to | see |
+//! | to | see |
 //! |---|---|
 //! | protect routes | [`ClerkMachineAuth`], [`RequireScopes`], [`MachineAuth`] |
 //! | give scopes to machines | [`AuthenticatorBuilder::grant_scopes`] |
@@ -38,27 +38,26 @@
 //! | protect gRPC services | [`middleware::GrpcStatus`], [`middleware::Auto`] and [`grpc`] |
 //! | verify a token without tower | [`Authenticator`] |
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
-//! | answer rejections your own way | [`ResponseForAuthError`], [`AuthError`] |
-//! | refuse a token at once | [`Revocations`] |
-//! | get tokens for the calls that you make | [`M2mTokenSource`], [`M2mTokenLayer`] and [`outbound`] |
+//! | customize the responses to rejected requests | [`ResponseForAuthError`], [`AuthError`] |
+//! | reject a token immediately | [`Revocations`] |
+//! | get tokens for outgoing calls | [`M2mTokenSource`], [`M2mTokenLayer`] and [`outbound`] |
 //! | manage machines, scopes, tokens, keys | [`AdminClient`] and [`admin`] |
 //! | keep the machine secret fresh | [`MachineSecret`] |
 //! | test your service without Clerk | `testing`, behind the feature of that name |
 //!
-//! # The way of a request
+//! # How a request is handled
 //!
-//! 1. **Extract**: the request carries exactly one token in `Authorization: Bearer`, or it is
-//!    rejected with 400 or 401.
-//! 2. **Look up**: a keyed hash of the token is the key of the cache. A fresh verdict continues with
-//!    step 5.
-//! 3. **Classify**: a JWT by its shape, an opaque token by its prefix; anything else, a type that is
-//!    not accepted and our own secrets are rejected without a call.
-//! 4. **Verify**: a JWT by its signature and its claims, an opaque token by asking Clerk; once for
-//!    all requests that wait for the same token.
-//! 5. **Admit**, for every request, cached or not: accepted types, expiry, local revocation, and for
-//!    M2M tokens whether the sender may call this machine.
-//! 6. **Hand over**: required scopes are checked, the token is removed from the request, and the
-//!    identity is inserted into its extensions.
+//! 1. **Extract.** The request must carry exactly one token, in `Authorization: Bearer` or in the
+//!    configured API-key header. Otherwise it is rejected with 400 or 401.
+//! 2. **Look up.** The cache key is a keyed hash of the token. A fresh verdict continues with step 5.
+//! 3. **Classify.** A JWT is recognized by its shape, an opaque token by its prefix. Everything else,
+//!    token types that are not accepted, and the service's own secrets are rejected without a call.
+//! 4. **Verify.** A JWT is verified locally by its signature and claims. An opaque token is verified by
+//!    Clerk. Requests that wait for the same token share one call.
+//! 5. **Admit.** Accepted types, expiry and local revocations are checked on every request, cached or
+//!    not. For M2M tokens, so is whether the sender may call this machine.
+//! 6. **Hand over.** Required scopes are checked. The inner service gets the request without the token,
+//!    and with the identity in its extensions.
 //!
 //! The rules behind each step are numbered in
 //! [`docs/rules.md`](https://docs.rs/crate/clerk-machine-auth/latest/source/docs/rules.md).
@@ -67,8 +66,8 @@
 //!
 //! - `axum` (default): extractors for axum.
 //! - `reqwest-middleware`: [`M2mTokenLayer`] as a middleware for reqwest.
-//! - `tonic`: the identity of a `tonic::Request`, statuses and `NamedService` for gRPC services of tonic.
-//! - `testing`: `testing::ClerkEmulator`, a Clerk of your own for tests and examples.
+//! - `tonic`: extraction of the identity from a `tonic::Request`, statuses, and `NamedService` for tonic.
+//! - `testing`: `testing::ClerkEmulator`, an in-process Clerk for tests and examples.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,6 +1,6 @@
 //! Chooses how a token is verified, and admits what was.
 //!
-//! The steps are those of [the way of a request](crate#the-way-of-a-request), from 2 to 5.
+//! Implements steps 2 to 5 of [how a request is handled](crate#how-a-request-is-handled).
 
 use std::sync::Arc;
 use std::time::Duration;
