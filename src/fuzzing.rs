@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::identity::UnixMillis;
 use crate::jwt::{Audience, Clients, JwtPolicy, UnverifiedJwt};
-use crate::keys::{KeySet, pinned};
+use crate::keys::{KeySet, fixed};
 use crate::opaque::OpaquePolicy;
 use crate::token::{Format, RawToken, TokenSource, TokenType, classify};
 
@@ -45,7 +45,7 @@ impl Key {
     /// Takes modulus and exponent, big-endian.
     #[must_use]
     pub fn new(n: &[u8], e: &[u8]) -> Option<Self> {
-        pinned(n, e).map(Self)
+        fixed(n, e).map(Self)
     }
 
     /// Verifies a JWT; returns its type and its subject.

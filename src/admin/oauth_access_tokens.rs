@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::client::AdminClient;
 use super::{input, wire};
 use crate::backend::AdminError;
+use crate::token::TokenType;
 
 /// The call on OAuth access tokens; needs the instance secret.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +98,9 @@ impl<'a> OAuthAccessTokens<'a> {
         input::token("access_token", &token)?;
         let path = ["oauth_applications", "access_tokens", "verify"];
         let call = self.client.read(Method::POST, &path);
-        call.token("access_token", &token)?.send(self.client).await
+        call.token("access_token", &token)?
+            .send_verification(self.client, TokenType::OAuth)
+            .await
     }
 }
 

@@ -9,8 +9,9 @@ use url::Url;
 
 use super::client::{AdminClient, AdminParts};
 use crate::backend::AdminError;
-use crate::backend::ApiError;
+use crate::backend::{ApiError, TokenAnswer, is_inactive};
 use crate::credential::{Credential, SecretChoice};
+use crate::token::TokenType;
 use crate::transport::{Answer, Call, RetryPolicy};
 
 /// A call of the Backend API: where to, with what, and with whose secret.
@@ -94,6 +95,20 @@ impl Operation {
         client: &AdminClient,
     ) -> Result<T, AdminError> {
         let answer = self.send_raw(client).await?;
+        serde_json::from_slice(&answer).map_err(AdminError::decode)
+    }
+
+    /// Sends the verification of a token, and reads its answer as the verifier would: what that does
+    /// not read is an error here too.
+    pub(super) async fn send_verification<T: DeserializeOwned>(
+        self,
+        client: &AdminClient,
+        token_type: TokenType,
+    ) -> Result<T, AdminError> {
+        let answer = self.send_raw(client).await?;
+        if !is_inactive(&answer) {
+            TokenAnswer::read(token_type, &answer).map_err(AdminError::decode)?;
+        }
         serde_json::from_slice(&answer).map_err(AdminError::decode)
     }
 

@@ -16,7 +16,7 @@ pub(crate) use self::refresh::KeyRefreshPolicy;
 pub(crate) use self::remote::Refetch;
 pub(crate) use self::set::KeySet;
 #[cfg(fuzzing)]
-pub(crate) use self::set::pinned;
+pub(crate) use self::set::fixed;
 pub(crate) use self::snapshot::{Generation, KeySnapshot};
 pub(crate) use self::source::KeySource;
 pub(crate) use self::store::KeyStore;

@@ -1,17 +1,20 @@
-//! Makes an identity of a successful answer, or tells why it is none.
+//! Makes an identity of the answer to a verification, or tells why it makes none.
 
-use super::fields::{Fields, Read};
+use serde::Deserialize;
+
+use crate::backend::{ApiKeyAnswer, OAuthAnswer, TokenAnswer, is_inactive};
 use crate::error::Reason;
 use crate::identity::{
-    ApiKey, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat, UnixMillis,
+    ApiKey, CustomClaims, Facts, M2mToken, MachineAuth, OAuthFacts, OAuthToken, TokenFormat,
+    UnixMillis,
 };
-use crate::jwt::{Audience, Clients};
+use crate::jwt::{Audience, Checked, Clients};
 use crate::token::TokenType;
 
-/// What an answer has to satisfy beyond being good.
+/// What an answer has to satisfy beyond being of the documented form.
 #[derive(Debug, Clone)]
 pub(crate) struct OpaquePolicy {
-    /// The classes of subject that an API key may speak for, as prefixes.
+    /// The subjects that an API key may speak for, as prefixes.
     pub(crate) api_key_subjects: Vec<Box<str>>,
     pub(crate) audience: Audience,
     pub(crate) clients: Clients,
@@ -24,91 +27,88 @@ impl OpaquePolicy {
         token_type: TokenType,
         body: &[u8],
         now: UnixMillis,
-    ) -> Read<MachineAuth> {
-        let fields = Fields::parse(body)?;
-        // RFC 7662 §2.2: an inactive token is answered with nothing else.
-        if fields.optional_flag("active")? == Some(false) {
+    ) -> Result<MachineAuth, Reason> {
+        if is_inactive(body) {
             return Err(Reason::UnknownToken);
         }
-        if *fields.text("object")? != *object(token_type) {
-            return Err(Reason::UpstreamAnswer);
-        }
-        let facts = facts(&fields, now)?;
+        let answer = TokenAnswer::read(token_type, body).map_err(|_| Reason::UpstreamAnswer)?;
+        let facts = facts(answer, now)?;
         match token_type {
             TokenType::M2m => m2m(facts),
-            TokenType::ApiKey => self.api_key(&fields, facts),
-            TokenType::OAuth => self.oauth(&fields, facts),
+            TokenType::ApiKey => self.api_key(read(body)?, facts),
+            TokenType::OAuth => self.oauth(read(body)?, facts),
         }
     }
 
-    fn api_key(&self, fields: &Fields<'_>, facts: Facts) -> Read<MachineAuth> {
-        if *fields.text("type")? != *"api_key" {
+    fn api_key(&self, answer: ApiKeyAnswer, facts: Facts) -> Result<MachineAuth, Reason> {
+        if *answer.key_type != *"api_key" {
             return Err(Reason::UnknownClass);
         }
         let mut prefixes = self.api_key_subjects.iter();
         if !prefixes.any(|prefix| facts.subject.starts_with(&**prefix)) {
             return Err(Reason::UnknownClass);
         }
-        let name = fields.optional_text("name")?;
-        Ok(MachineAuth::ApiKey(ApiKey::new(facts, name)))
+        Ok(MachineAuth::ApiKey(ApiKey::new(facts, answer.name)))
     }
 
-    fn oauth(&self, fields: &Fields<'_>, facts: Facts) -> Read<MachineAuth> {
+    fn oauth(&self, answer: OAuthAnswer, facts: Facts) -> Result<MachineAuth, Reason> {
         if !facts.subject.starts_with("user_") {
             return Err(Reason::UnknownClass);
         }
-        let audience = fields.texts("aud")?;
-        self.audience.check(audience.as_deref())?;
-        let client_id = fields.optional_text("client_id")?;
-        self.clients.check(client_id.as_deref())?;
+        self.audience.check(answer.audience.as_deref())?;
+        self.clients.check(answer.client_id.as_deref())?;
         let extra = OAuthFacts {
-            client_id,
-            org_id: fields.optional_text("org_id")?,
-            audience: audience.unwrap_or_default().into(),
-            actor: fields.actor()?,
+            client_id: answer.client_id,
+            org_id: answer.org_id,
+            audience: answer.audience.unwrap_or_default().into(),
+            actor: answer.actor,
         };
         Ok(MachineAuth::OAuth(OAuthToken::new(facts, extra)))
     }
 }
 
-fn m2m(facts: Facts) -> Read<MachineAuth> {
+fn m2m(facts: Facts) -> Result<MachineAuth, Reason> {
     if !facts.subject.starts_with("mch_") {
         return Err(Reason::UnknownClass);
     }
     Ok(MachineAuth::M2m(M2mToken::new(facts)))
 }
 
-const fn object(token_type: TokenType) -> &'static str {
-    match token_type {
-        TokenType::M2m => "machine_to_machine_token",
-        TokenType::ApiKey => "api_key",
-        TokenType::OAuth => "clerk_idp_oauth_access_token",
-    }
-}
-
-fn facts(fields: &Fields<'_>, now: UnixMillis) -> Read<Facts> {
-    let (revoked, expired) = (fields.flag("revoked")?, fields.flag("expired")?);
-    let expires_at = fields.time("expiration")?;
-    if revoked {
+fn facts(answer: TokenAnswer<'_>, now: UnixMillis) -> Result<Facts, Reason> {
+    if answer.revoked {
         return Err(Reason::UnknownToken);
     }
-    if expired || expires_at.is_some_and(|end| end <= now) {
+    if answer.expired || answer.expiration.is_some_and(|end| end <= now) {
         return Err(Reason::Expired);
     }
     Ok(Facts {
         format: TokenFormat::Opaque,
-        id: fields.id()?,
-        subject: fields.text("subject")?,
-        scopes: fields.scopes()?,
-        issued_at: fields.optional_time("created_at"),
-        expires_at,
-        claims: fields.claims()?.map(Box::new),
+        issued_at: answer.created_at(),
+        claims: claims(&answer)?.map(Box::new),
+        id: answer.id,
+        subject: answer.subject,
+        scopes: answer.scopes,
+        expires_at: answer.expiration,
     })
+}
+
+/// Returns the claims as text, once they are known to be legal JSON.
+fn claims(answer: &TokenAnswer<'_>) -> Result<Option<CustomClaims>, Reason> {
+    let Some(claims) = answer.claims else {
+        return Ok(None);
+    };
+    read::<Checked>(claims.get().as_bytes())?;
+    Ok(Some(CustomClaims::of_text(claims.get().into(), &[])))
+}
+
+fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Reason> {
+    serde_json::from_slice(json).map_err(|_| Reason::UpstreamAnswer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::object;
     use serde_json::{Value, json};
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -133,11 +133,11 @@ mod tests {
         })
     }
 
-    fn read(token_type: TokenType, body: &Value) -> Read<MachineAuth> {
+    fn read(token_type: TokenType, body: &Value) -> Result<MachineAuth, Reason> {
         policy().read(token_type, body.to_string().as_bytes(), NOW)
     }
 
-    fn with(token_type: TokenType, name: &str, value: Value) -> Read<MachineAuth> {
+    fn with(token_type: TokenType, name: &str, value: Value) -> Result<MachineAuth, Reason> {
         let mut body = good(token_type);
         body[name] = value;
         read(token_type, &body)
@@ -218,7 +218,11 @@ mod tests {
                 assert_eq!(with(token_type, "id", id), Err(Reason::UpstreamAnswer));
             }
         }
-        for body in ["", "<html>", "{\"object\":"] {
+        let twice =
+            good(TokenType::M2m)
+                .to_string()
+                .replacen('{', r#"{"active":false,"active":true,"#, 1);
+        for body in ["", "<html>", "{\"object\":", &twice] {
             let read = policy().read(TokenType::M2m, body.as_bytes(), NOW);
             assert_eq!(read, Err(Reason::UpstreamAnswer), "{body}");
         }

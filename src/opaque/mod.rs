@@ -10,7 +10,6 @@
 //!    reach the machine.
 
 mod answer;
-mod fields;
 mod known_tokens;
 mod verifier;
 

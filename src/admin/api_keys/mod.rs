@@ -21,6 +21,7 @@ use super::token_secret::TokenSecret;
 use super::wire::Gone;
 use crate::backend::AdminError;
 use crate::id::ApiKeyId;
+use crate::token::TokenType;
 
 const API_KEYS: &str = "api_keys";
 
@@ -145,6 +146,8 @@ impl<'a> ApiKeys<'a> {
         let secret = SecretString::from(secret);
         input::token("secret", &secret)?;
         let call = self.client.read(Method::POST, &[API_KEYS, "verify"]);
-        call.token("secret", &secret)?.send(self.client).await
+        call.token("secret", &secret)?
+            .send_verification(self.client, TokenType::ApiKey)
+            .await
     }
 }

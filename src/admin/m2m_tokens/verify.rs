@@ -10,6 +10,7 @@ use crate::admin::input;
 use crate::backend::AdminError;
 use crate::credential::SecretChoice;
 use crate::secret::MachineSecretKey;
+use crate::token::TokenType;
 
 /// A request to verify a token; see [`M2mTokens::verify`](super::M2mTokens::verify).
 #[derive(Debug, Clone)]
@@ -47,6 +48,6 @@ impl VerifyM2mToken {
         input::token("token", &self.token)?;
         let call = self.client.read(Method::POST, &[M2M_TOKENS, "verify"]);
         let call = call.token("token", &self.token)?.secret(self.secret);
-        call.send(&self.client).await
+        call.send_verification(&self.client, TokenType::M2m).await
     }
 }
