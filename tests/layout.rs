@@ -1,6 +1,7 @@
 //! Holds the source against its layout: a file uses only lower tiers.
 #![allow(clippy::unwrap_used, clippy::panic)] // a helper that fails is a test that fails
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -155,5 +156,108 @@ fn files_say_what_they_are_for() {
         let text = fs::read_to_string(&path).unwrap();
         let is_said = text.starts_with("//!");
         assert!(is_said, "{} does not begin with `//!`", path.display());
+    }
+}
+
+/// The paths of an import: `a::{b, c::{d}}` names `a::b` and `a::c::d`.
+fn expand(import: &str) -> Vec<String> {
+    let Some((prefix, rest)) = import.split_once('{') else {
+        return vec![import.trim().to_owned()];
+    };
+    let (mut depth, mut item, mut paths) = (0, String::new(), Vec::new());
+    for c in rest.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 || (c == ',' && depth == 0) {
+            paths.extend(
+                expand(item.trim())
+                    .iter()
+                    .map(|path| format!("{prefix}{path}")),
+            );
+            item.clear();
+        } else {
+            item.push(c);
+        }
+    }
+    paths
+}
+
+/// The module that an import names: the longest beginning that is one.
+fn target(from: &[String], path: &str, modules: &BTreeMap<Vec<String>, PathBuf>) -> Vec<String> {
+    let mut segments: Vec<String> = path.split("::").map(|it| it.trim().to_owned()).collect();
+    let mut base = match &*segments[0] {
+        "crate" => Vec::new(),
+        _ => from.to_vec(),
+    };
+    while segments
+        .first()
+        .is_some_and(|it| matches!(&**it, "crate" | "super" | "self"))
+    {
+        if segments.remove(0) == "super" {
+            base.pop();
+        }
+    }
+    base.extend(segments);
+    while !base.is_empty() && !modules.contains_key(&base) {
+        base.pop();
+    }
+    base
+}
+
+fn modules() -> BTreeMap<Vec<String>, PathBuf> {
+    let paths = sources(&root()).into_iter().filter(|path| !is_test(path));
+    let named = paths.map(|path| {
+        let below = path.strip_prefix(root()).unwrap().with_extension("");
+        let mut name: Vec<_> = below
+            .iter()
+            .map(|it| it.to_str().unwrap().to_owned())
+            .collect();
+        if name.last().is_some_and(|last| last == "mod") {
+            name.pop();
+        }
+        (name, path)
+    });
+    named.filter(|(name, _)| *name != ["lib"]).collect()
+}
+
+/// What a module imports, directly or through others.
+fn reachable<'a>(
+    from: &'a Vec<String>,
+    uses: &'a BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,
+) -> BTreeSet<&'a Vec<String>> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(module) = open.pop() {
+        for next in uses.get(module).into_iter().flatten() {
+            if seen.insert(next) {
+                open.push(next);
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn no_file_imports_one_that_imports_it() {
+    let modules = modules();
+    let mut uses = BTreeMap::new();
+    for (name, path) in &modules {
+        let text = code(&fs::read_to_string(path).unwrap());
+        let imports = text
+            .split("use ")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(';'));
+        let paths = imports.flat_map(|(import, _)| expand(import));
+        // A folder's own file lists what is in it.
+        let paths = paths.filter(|path| path.starts_with("crate::") || path.starts_with("super::"));
+        let targets = paths.map(|path| target(name, &path, &modules));
+        let targets = targets.filter(|target| !target.is_empty() && target != name);
+        uses.insert(name.clone(), targets.collect::<BTreeSet<_>>());
+    }
+    for module in modules.keys() {
+        let is_in_circle = reachable(module, &uses).contains(module);
+        assert!(!is_in_circle, "{} is part of a circle", module.join("/"));
     }
 }

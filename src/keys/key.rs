@@ -4,9 +4,6 @@ use std::fmt;
 
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
-use jsonwebtoken::Algorithm;
-use jsonwebtoken::crypto::JwtVerifier;
-use jsonwebtoken::signature::{Error, Verifier};
 
 const MIN_BITS: usize = 2048;
 
@@ -27,9 +24,8 @@ pub(crate) enum KeyError {
 
 /// An RSA key of at least 2048 bits.
 ///
-/// jsonwebtoken's own verifier parses the key anew for each token. This one implements the
-/// library's `JwtVerifier` seam over a key that was parsed when it was loaded, which takes the
-/// parsing (about 2 µs of 17) off every verification.
+/// It is parsed once, when the key set is read: jsonwebtoken's verifier parses the key for each
+/// token, which is about 2 µs of 17. Of jsonwebtoken only the JWK types are used.
 pub(crate) struct VerificationKey(ParsedPublicKey);
 
 impl VerificationKey {
@@ -47,23 +43,9 @@ impl VerificationKey {
             .map_err(|_| KeyError::NotRsa)
     }
 
-    /// Tells whether this key made the signature over the message.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
-        self.verify(message, signature).is_ok()
-    }
-}
-
-impl Verifier<Vec<u8>> for VerificationKey {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
-        self.0
-            .verify_sig(message, signature)
-            .map_err(|_| Error::new())
-    }
-}
-
-impl JwtVerifier for VerificationKey {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::RS256
+    /// Returns `true` if this key made the signature over the message.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
     }
 }
 
