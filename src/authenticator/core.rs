@@ -49,12 +49,12 @@ pub(crate) struct Core {
 
 /// Where the verdict on a token is cached, if it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CacheLookup {
+struct CacheLookup {
     /// The type that its prefix promises; a JWT if none.
-    pub(super) type_hint: Option<TokenType>,
+    type_hint: Option<TokenType>,
     /// Its key in the cache of that type.
-    pub(super) key: CacheKey,
-    pub(super) now: Duration,
+    key: CacheKey,
+    now: Duration,
 }
 
 /// Accepted types, by the format of the token.
@@ -80,7 +80,7 @@ impl Accepted {
         }
     }
 
-    pub(super) const fn contains(self, format: TokenFormat, token_type: TokenType) -> bool {
+    const fn contains(self, format: TokenFormat, token_type: TokenType) -> bool {
         match format {
             TokenFormat::Jwt => self.jwt.contains(token_type),
             TokenFormat::Opaque => self.opaque.contains(token_type),
@@ -90,7 +90,7 @@ impl Accepted {
 
 impl Core {
     /// Makes the key of a token, by its prefix alone.
-    pub(super) fn cache_lookup(&self, token: RawToken<'_>) -> CacheLookup {
+    fn cache_lookup(&self, token: RawToken<'_>) -> CacheLookup {
         let type_hint = token.type_hint();
         let domain = type_hint.map_or(Domain::Jwt, domain);
         CacheLookup {
@@ -104,17 +104,41 @@ impl Core {
         self.jwt.as_ref().map(|jwt| &jwt.keys)
     }
 
-    /// Decides on a token at once where nobody has to be asked.
-    pub(super) fn authenticate(
+    /// Returns the key of a token in the caches.
+    pub(crate) fn cache_key(&self, token: RawToken<'_>) -> CacheKey {
+        self.cache_lookup(token).key
+    }
+
+    /// Decides on a token, at once where nobody has to be asked; returns its key in the caches, too,
+    /// which takes a hash to make.
+    pub(crate) fn authenticate(
+        self: &Arc<Self>,
+        token: RawToken<'_>,
+        accept: Accepted,
+    ) -> (Lookup<MachineAuth>, CacheKey) {
+        let (lookup, accept) = (self.cache_lookup(token), accept.and(self.accepted));
+        let verdict = match self.cached(&lookup, accept) {
+            Some(admitted) => admitted,
+            None => self.verify(token, &lookup, accept),
+        };
+        (verdict, lookup.key)
+    }
+
+    /// Checks again, without any call, what may have changed since this authenticator let an
+    /// identity in, and the types and formats that are accepted here.
+    pub(crate) fn check_again(&self, auth: &MachineAuth, accept: Accepted) -> Result<(), Reason> {
+        if !accept.contains(auth.format(), auth.token_type()) {
+            return Err(Reason::TypeNotAccepted);
+        }
+        self.check_now(auth)
+    }
+
+    fn verify(
         self: &Arc<Self>,
         token: RawToken<'_>,
         lookup: &CacheLookup,
         accept: Accepted,
     ) -> Lookup<MachineAuth> {
-        let accept = accept.and(self.accepted);
-        if let Some(admitted) = self.cached(lookup, accept) {
-            return admitted;
-        }
         let Ok(token) = token.parse() else {
             return reject(Reason::Malformed);
         };
@@ -252,7 +276,7 @@ impl Core {
     ///
     /// The expiry of a JWT is told by the issuer's clock and held against ours; that of an opaque
     /// token is Clerk's word about its own.
-    pub(super) fn check_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
+    fn check_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
         let now = || UnixMillis::from_duration(self.clock.unix_time());
         let leeway = match auth.format() {
             TokenFormat::Jwt => self.skew,

@@ -1,7 +1,6 @@
 //! The framework-free heart: a token in, an identity or a rejection out.
 
 mod core;
-mod nested;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 pub(crate) use self::core::{Accepted, Core};
 use crate::admin::AdminClient;
-use crate::cache::{CacheKey, Domain, Lookup};
+use crate::cache::Domain;
 use crate::error::{AuthError, Reason};
 use crate::health::{Health, LastError};
 use crate::identity::MachineAuth;
@@ -63,7 +62,7 @@ use crate::token::{RawToken, TokenSource, TokenTypes};
 /// README.
 #[derive(Clone)]
 pub struct Authenticator {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl Authenticator {
@@ -120,18 +119,14 @@ impl Authenticator {
     }
 
     async fn verify_raw(&self, token: RawToken<'_>) -> Result<MachineAuth, AuthError> {
-        let (lookup, _) = self.decide(token, Accepted::in_every_format(TokenTypes::all()));
-        lookup.into_result().await
+        let accept = Accepted::in_every_format(TokenTypes::all());
+        let (verdict, _) = self.core.authenticate(token, accept);
+        verdict.into_result().await
     }
 
-    /// Decides on a token; returns its name in the caches, too, which takes a hash to make.
-    pub(crate) fn decide(
-        &self,
-        token: RawToken<'_>,
-        accept: Accepted,
-    ) -> (Lookup<MachineAuth>, CacheKey) {
-        let lookup = self.core.cache_lookup(token);
-        (self.core.authenticate(token, &lookup, accept), lookup.key)
+    /// Returns the issuer whose JWTs are accepted, where it is known.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.core.issuer.as_deref()
     }
 
     pub(crate) fn token_source(&self, api_key_header: Option<http::HeaderName>) -> TokenSource {

@@ -70,7 +70,7 @@ impl<R> Config<R> {
         if let Some(mistake) = self.mistake() {
             return Err(misplaced(request.method(), request.uri(), mistake));
         }
-        let ours = self.authenticator.id();
+        let ours = self.authenticator.core.id;
         match take_outer(request.extensions_mut(), ours) {
             Outer::Nothing => self.authenticate_token(request),
             Outer::Identity(auth, forwarded) => {
@@ -94,12 +94,12 @@ impl<R> Config<R> {
         let found = self.source.find(request.headers());
         if let Some((token, field)) = found.map_err(|_| Reason::Malformed)? {
             // Only the outer layer's own token may still be there; the name is a keyed hash.
-            if forwarded != Some(Forwarded(self.authenticator.cache_key(token))) {
+            if forwarded != Some(Forwarded(self.authenticator.core.cache_key(token))) {
                 return Err(Reason::SecondToken.into());
             }
             self.strip_token(request, &field, forwarded);
         }
-        Ok(self.authenticator.check_again(auth, self.accepted())?)
+        Ok(self.authenticator.core.check_again(auth, self.accepted())?)
     }
 
     fn authenticate_token<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
@@ -118,7 +118,7 @@ impl<R> Config<R> {
                 Err(Reason::NoToken.into())
             };
         };
-        let (lookup, name) = self.authenticator.decide(token, self.accepted());
+        let (lookup, name) = self.authenticator.core.authenticate(token, self.accepted());
         let forwarded = self.forward_token.then_some(Forwarded(name));
         self.strip_token(request, &field, forwarded);
         Ok(Verdict::Lookup(lookup))
@@ -206,7 +206,7 @@ impl<R> Config<R> {
         let checked = |auth| self.check(&request, &auth).map(|()| auth);
         match verdict.and_then(checked) {
             Ok(auth) => {
-                insert_identity(request.extensions_mut(), auth, self.authenticator.id());
+                insert_identity(request.extensions_mut(), auth, self.authenticator.core.id);
                 self.insert_protection(&mut request);
                 ResponseFuture::inner(inner.call(request))
             }
