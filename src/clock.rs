@@ -55,3 +55,10 @@ pub(crate) fn after(time: Duration) -> tokio::time::Instant {
     let now = tokio::time::Instant::now();
     now.checked_add(time).unwrap_or(now)
 }
+
+/// Returns whole milliseconds, as atomics hold times; without the wide division of
+/// [`Duration::as_millis`].
+pub(crate) fn millis(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000);
+    seconds.saturating_add(u64::from(time.subsec_millis()))
+}

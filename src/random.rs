@@ -15,7 +15,17 @@ pub(crate) fn bytes<const N: usize>() -> Option<[u8; N]> {
 /// Spreading retries keeps many replicas from returning to a struggling upstream in step. With no
 /// entropy the middle is as good as any other choice: nothing secret depends on it.
 pub(crate) fn jitter(around: Duration) -> Duration {
-    around.mul_f64(0.5 + fraction())
+    vary(around, 0.5)
+}
+
+/// Varies a time at random by up to this share of it, in both directions.
+pub(crate) fn vary(time: Duration, by: f64) -> Duration {
+    vary_to(time, by, fraction())
+}
+
+/// Varies a time by up to this share of it: to the shortest at a fraction of 0, to the longest at 1.
+pub(crate) fn vary_to(time: Duration, by: f64, fraction: f64) -> Duration {
+    time.mul_f64(1.0 + by * (2.0 * fraction - 1.0))
 }
 
 /// Draws a number from `0.0..=1.0`; the middle where there is no entropy.

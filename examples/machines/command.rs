@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io::Write;
 use std::time::Duration;
 
-use clerk_machine_auth::admin::{M2mTokenFormat, Machine};
+use clerk_machine_auth::TokenFormat;
+use clerk_machine_auth::admin::Machine;
 use clerk_machine_auth::{AdminClient, MachineId};
 use futures_util::TryStreamExt as _;
 use serde_json::json;
@@ -146,7 +147,7 @@ impl<W: Write> Session<'_, W> {
             .create()
             .with_machine_secret(secret);
         if jwt {
-            create = create.format(M2mTokenFormat::Jwt);
+            create = create.format(TokenFormat::Jwt);
         }
         if let Some(ttl) = ttl {
             create = create.expires_in(Duration::from_secs(ttl));

@@ -26,8 +26,8 @@ pub use self::client::AdminClient;
 pub(crate) use self::client::{AdminParts, MayRetry};
 pub use self::jwks::{Jwk, JwkSet, Jwks};
 pub use self::m2m_tokens::{
-    CreateM2mToken, CreatedM2mToken, ListM2mTokens, M2mTokenFormat, M2mTokenInfo, M2mTokens,
-    RevokeM2mToken, VerifyM2mToken,
+    CreateM2mToken, CreatedM2mToken, ListM2mTokens, M2mTokenInfo, M2mTokens, RevokeM2mToken,
+    VerifyM2mToken,
 };
 pub use self::machines::{
     CreateMachine, CreatedMachine, ListMachines, Machine, MachineOrder, MachineScope, Machines,

@@ -10,5 +10,5 @@ mod verdicts;
 pub(crate) use self::invalidation::Invalidations;
 pub(crate) use self::key::{BuildKeyHasher, CacheKey, Domain, KeyHasher};
 pub(crate) use self::lookup::Lookup;
-pub(crate) use self::ttl::Ttl;
+pub(crate) use self::ttl::{Deadlines, Ttl};
 pub(crate) use self::verdicts::{CacheValue, Outcome, Priority, VerdictCache, VerdictCacheConfig};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::key::CacheKey;
-use crate::random::spread;
+use crate::random::{spread, vary_to};
 
 /// The share of its fresh time after which a remembered answer is renewed ahead of need.
 const REFRESH_AT: f64 = 0.8;
@@ -25,7 +25,7 @@ pub(crate) struct Ttl {
 }
 
 /// The ends of the windows of one answer, on the monotonic clock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadlines {
     pub(crate) refresh_at: Duration,
     pub(crate) fresh_until: Duration,
@@ -37,9 +37,7 @@ impl Ttl {
     ///
     /// Time counts from the question, not from the answer: Clerk may have decided any time since.
     pub(crate) fn deadlines(&self, key: &CacheKey, asked_at: Duration) -> Deadlines {
-        let fresh = self
-            .fresh
-            .mul_f64(1.0 + self.jitter * (2.0 * spread(key.random_part()) - 1.0));
+        let fresh = vary_to(self.fresh, self.jitter, spread(key.random_part()));
         let fresh_until = asked_at.saturating_add(fresh);
         let refresh_at = if self.renewed {
             asked_at.saturating_add(fresh.mul_f64(REFRESH_AT))

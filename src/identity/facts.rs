@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::custom::CustomClaims;
+use crate::clock::millis;
 use crate::scope::Scopes;
 
 /// How a token was written.
@@ -25,7 +26,7 @@ impl UnixMillis {
     }
 
     pub(crate) fn from_duration(since_epoch: Duration) -> Self {
-        Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+        Self(millis(since_epoch))
     }
 
     /// Reads a time of Clerk's: milliseconds since the Unix epoch, or seconds where the number is

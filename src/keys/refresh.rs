@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::random::jitter;
+use crate::cache::Deadlines;
+use crate::random::vary;
 
 /// The lengths of the windows in which a key set is used and fetched.
 #[derive(Debug, Clone, Copy)]
@@ -22,21 +23,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after a failed fetch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The ends of the windows of one key set, on the monotonic clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Deadlines {
-    pub(super) refresh_at: Duration,
-    pub(super) fresh_until: Duration,
-    pub(super) stale_until: Duration,
-}
-
 impl KeyRefreshPolicy {
     /// Time counts from the question: the keys may have changed any time since.
     pub(super) fn deadlines(&self, asked_at: Duration) -> Deadlines {
-        // Jitter of a fifth of the time around nine tenths of it gives ±10 %.
-        let spread = jitter(self.fresh.mul_f64(0.2));
-        let fresh = self.fresh.mul_f64(0.8).saturating_add(spread);
-        let fresh_until = asked_at.saturating_add(fresh);
+        let fresh_until = asked_at.saturating_add(vary(self.fresh, 0.1));
         Deadlines {
             refresh_at: fresh_until.saturating_sub(self.refresh_ahead),
             fresh_until,

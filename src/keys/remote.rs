@@ -25,7 +25,7 @@ use tracing::Instrument as _;
 use super::refresh::KeyRefreshPolicy;
 use super::snapshot::{FetchedKeys, Generation, KeySnapshot, State, next_snapshot};
 use super::source::{FetchError, Fetched, KeySource};
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::error::{AuthError, Reason};
 use crate::problem::ProblemRecord;
 use crate::single_flight::{Flight, SingleFlight};
@@ -299,10 +299,6 @@ fn report(error: &FetchError, have_keys: bool) {
     } else {
         tracing::error!(%error, "the keys could not be fetched");
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::refresh::{Deadlines, pause_after};
+use super::refresh::pause_after;
 use super::set::KeySet;
+use crate::cache::Deadlines;
 
 /// Numbers the contents of the key set.
 pub(crate) type Generation = u64;

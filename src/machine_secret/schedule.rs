@@ -14,7 +14,7 @@ use super::rotation::graceful;
 use super::{MachineSecret, Reload};
 use crate::backend::AdminError;
 use crate::clock;
-use crate::random;
+use crate::random::vary;
 use crate::secret::MachineSecretKey;
 
 /// The shortest pause between two looks at the secret, unless the period itself is shorter.
@@ -98,7 +98,7 @@ impl Schedule {
             period,
             previous_token_ttl,
             seen,
-            due: clock::after(vary(period)),
+            due: clock::after(vary(period, 0.1)),
         }
     }
 
@@ -119,7 +119,7 @@ impl Schedule {
             let _: Reload = self.secret.read(Reason::Poll).await?;
         } else {
             self.secret.rotate(self.previous_token_ttl).await?;
-            self.due = clock::after(vary(self.period));
+            self.due = clock::after(vary(self.period, 0.1));
         }
         self.start_anew_if_changed();
         Ok(())
@@ -133,7 +133,7 @@ impl Schedule {
             _ => false,
         };
         if rotated {
-            self.due = clock::after(vary(self.period));
+            self.due = clock::after(vary(self.period, 0.1));
         }
         self.seen = now;
     }
@@ -144,10 +144,4 @@ impl Schedule {
             .max(MIN_PAUSE)
             .min(self.period)
     }
-}
-
-/// Varies a period by up to a tenth.
-fn vary(period: Duration) -> Duration {
-    let fraction = random::bytes::<2>().map_or(0.5, |b| random::spread(u16::from_be_bytes(b)));
-    period.mul_f64(0.9 + 0.2 * fraction)
 }

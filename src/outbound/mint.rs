@@ -7,9 +7,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::error::TokenSourceError;
-use super::token::{self, Minted, OutboundToken, millis};
-use crate::admin::{AdminClient, AdminError, CreatedM2mToken, M2mTokenFormat};
+use super::token::{self, Minted, OutboundToken};
+use crate::admin::{AdminClient, AdminError, CreatedM2mToken};
 use crate::clock::Clock;
+use crate::clock::millis;
 use crate::identity::TokenFormat;
 use crate::random;
 
@@ -71,10 +72,7 @@ impl Minter {
     }
 
     async fn ask(&self, occasion: &Occasion) -> Result<CreatedM2mToken, AdminError> {
-        let format = match self.settings.format {
-            TokenFormat::Jwt => M2mTokenFormat::Jwt,
-            TokenFormat::Opaque => M2mTokenFormat::Opaque,
-        };
+        let format = self.settings.format;
         let mut create = self.client.m2m_tokens().create().format(format);
         if let Some(lifetime) = self.settings.lifetime {
             create = create.expires_in(lifetime);

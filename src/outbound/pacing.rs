@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::{TokenSourceError, TokenSourceErrorKind};
-use super::token::millis;
+use crate::clock::millis;
 use crate::random;
 
 /// The first pause after a failure; it doubles with each further one.

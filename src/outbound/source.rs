@@ -12,7 +12,8 @@ use super::error::TokenSourceError;
 use super::health::TokenSourceHealth;
 use super::mint::{Minter, Occasion};
 use super::pacing::Pacing;
-use super::token::{Minted, OutboundToken, Stage, millis};
+use super::token::{Minted, OutboundToken, Stage};
+use crate::clock::millis;
 use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::{NoRuntime, Tasks};
 

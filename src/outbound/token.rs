@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::id::M2mTokenId;
 
 const BEARER: &str = "Bearer ";
@@ -140,12 +140,6 @@ impl Minted {
             None => by_age,
         }
     }
-}
-
-/// Whole milliseconds, without the wide division of `Duration::as_millis`.
-pub(super) fn millis(time: Duration) -> u64 {
-    let seconds = time.as_secs().saturating_mul(1_000);
-    seconds.saturating_add(u64::from(time.subsec_millis()))
 }
 
 impl fmt::Debug for OutboundToken {

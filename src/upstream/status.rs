@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::clock::millis;
 use crate::problem::{Failure, ProblemRecord, UpstreamProblem};
 use crate::setting::SECRET_KEY;
 
@@ -33,9 +34,9 @@ impl UpstreamStatus {
     /// Known tokens could not be verified again for want of budget.
     pub(super) fn saturated(&self, now: Duration) {
         self.saturated.fetch_add(1, Ordering::Relaxed);
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now = millis(now);
         let due = self.next_warning.load(Ordering::Relaxed);
-        let next = now.saturating_add(QUIET.as_millis() as u64);
+        let next = now.saturating_add(millis(QUIET));
         let swap = || {
             let swapped =
                 self.next_warning

@@ -12,6 +12,7 @@ use crate::admin::input::{self, Lifetime};
 use crate::admin::token_secret::TokenSecret;
 use crate::backend::AdminError;
 use crate::credential::SecretChoice;
+use crate::identity::TokenFormat;
 use crate::secret::MachineSecretKey;
 
 /// A request for a token; see [`M2mTokens::create`](super::M2mTokens::create).
@@ -20,27 +21,15 @@ use crate::secret::MachineSecretKey;
 pub struct CreateM2mToken {
     client: AdminClient,
     secret: SecretChoice,
-    format: M2mTokenFormat,
+    format: TokenFormat,
     lifetime: Lifetime,
     claims: Option<Result<Value, AdminError>>,
     min_remaining_ttl: Option<Duration>,
 }
 
-/// The two forms of M2M tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum M2mTokenFormat {
-    /// A random text (`mt_…`) that Clerk verifies and can revoke.
-    #[default]
-    Opaque,
-    /// A signed token that anyone with the public keys verifies, and nobody can revoke.
-    Jwt,
-}
-
 #[derive(Serialize)]
 struct Body<'a> {
-    token_format: M2mTokenFormat,
+    token_format: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds_until_expiration: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +49,7 @@ impl CreateM2mToken {
         Self {
             client: client.clone(),
             secret: SecretChoice::Machine,
-            format: M2mTokenFormat::default(),
+            format: TokenFormat::Opaque,
             lifetime: Lifetime::Default,
             claims: None,
             min_remaining_ttl: None,
@@ -68,7 +57,7 @@ impl CreateM2mToken {
     }
 
     /// Sets the form; opaque by default.
-    pub const fn format(mut self, format: M2mTokenFormat) -> Self {
+    pub const fn format(mut self, format: TokenFormat) -> Self {
         self.format = format;
         self
     }
@@ -119,7 +108,10 @@ impl CreateM2mToken {
         let min_remaining_ttl_seconds =
             input::optional(self.min_remaining_ttl, |ttl| self.remaining(ttl))?;
         let body = Body {
-            token_format: self.format,
+            token_format: match self.format {
+                TokenFormat::Opaque => "opaque",
+                TokenFormat::Jwt => "jwt",
+            },
             seconds_until_expiration: self.lifetime.seconds()?,
             claims: self
                 .claims

@@ -6,7 +6,7 @@ mod model;
 mod revoke;
 mod verify;
 
-pub use self::create::{CreateM2mToken, M2mTokenFormat};
+pub use self::create::CreateM2mToken;
 pub use self::list::ListM2mTokens;
 pub use self::model::{CreatedM2mToken, M2mTokenInfo};
 pub use self::revoke::RevokeM2mToken;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use clerk_machine_auth::admin::M2mTokenFormat;
+use clerk_machine_auth::TokenFormat;
 use clerk_machine_auth::testing::{Credential, Endpoint, InactiveToken, NullExpiry};
 use clerk_machine_auth::{AdminClient, AdminErrorKind, SecretKey};
 use serde_json::json;
@@ -67,7 +67,7 @@ async fn a_jwt_is_created_and_carries_its_claims() {
         .of_machine(&machine)
         .m2m_tokens()
         .create()
-        .format(M2mTokenFormat::Jwt)
+        .format(TokenFormat::Jwt)
         .claims(json!({"tenant": 7}))
         .send()
         .await
@@ -218,6 +218,6 @@ async fn a_reserved_claim_is_refused_by_clerk() {
     let world = World::new().await;
     let machine = world.of_machine(&world.clerk.machine("orders").create());
     let create = machine.m2m_tokens().create().claims(json!({"sub": "me"}));
-    let refused = refusal(create.format(M2mTokenFormat::Jwt).send().await);
+    let refused = refusal(create.format(TokenFormat::Jwt).send().await);
     assert!(refused.is_invalid_input() && refused.has_code("machine_token_reserved_claim"));
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clerk_machine_auth::admin::{M2mTokenFormat, MachineOrder};
+use clerk_machine_auth::TokenFormat;
+use clerk_machine_auth::admin::MachineOrder;
 use clerk_machine_auth::testing::Endpoint;
 use clerk_machine_auth::{AdminError, AdminErrorKind, MachineId};
 
@@ -93,7 +94,7 @@ async fn tokens_out_of_bounds_cost_no_call() {
     let machine = world.clerk.machine("orders").create();
     let client = world.of_machine(&machine);
     let (tokens, id) = (client.m2m_tokens(), machine_id(&machine));
-    let create = || tokens.create().format(M2mTokenFormat::Opaque);
+    let create = || tokens.create().format(TokenFormat::Opaque);
     let zero = create().expires_in(Duration::ZERO).send().await;
     refused(zero, "seconds_until_expiration");
     let never = create()
