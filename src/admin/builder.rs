@@ -11,11 +11,11 @@ use crate::secret::{InstanceSecret, SecretError};
 use crate::transport::{RetryPolicy, Transport};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// No time is longer, so that none can overflow where times are added.
+/// The upper bound of timeouts, so that sums of times cannot overflow.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3_600);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Collects the settings of an [`AdminClient`].
+/// Builder for an [`AdminClient`].
 ///
 /// # Examples
 ///
@@ -57,11 +57,11 @@ impl AdminClientBuilder {
         ("CLERK_API_URL", |builder, it| builder.api_url(it)),
     ];
 
-    /// Takes the settings from the environment; see [`AdminClient::from_env`].
+    /// Creates a builder with the settings from the environment; see [`AdminClient::from_env`].
     ///
     /// # Errors
     ///
-    /// Fails for a variable that is not Unicode.
+    /// Fails if a variable is not valid Unicode.
     pub fn from_env() -> Result<Self, BuildError> {
         from_env(Self::default(), &Self::VARIABLES)
     }
@@ -71,10 +71,11 @@ impl AdminClientBuilder {
         self
     }
 
-    /// Uses the secret of the instance (`sk_…`), which everything but minting M2M tokens needs.
+    /// Sets the instance secret (`sk_…`), which all calls need except those on a machine's own M2M
+    /// tokens.
     ///
-    /// Takes the key as text or as a [`SecretKey`](crate::SecretKey), or an [`InstanceSecret`]
-    /// through which it can be replaced while the client is in use.
+    /// The key can be a string or a [`SecretKey`](crate::SecretKey), or an [`InstanceSecret`] that
+    /// can be replaced while the client is in use.
     pub fn secret_key(
         mut self,
         key: impl TryInto<InstanceSecret, Error: Into<SecretError>>,
@@ -83,70 +84,72 @@ impl AdminClientBuilder {
         self
     }
 
-    /// Uses the secret of a machine (`ak_…`), as it stays, to create and verify its M2M tokens.
+    /// Sets a fixed machine secret (`ak_…`), which creates and verifies the M2M tokens of that
+    /// machine.
     pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
         self.access.set_machine_secret_key(key);
         self
     }
 
-    /// Uses a machine secret that is kept fresh; see [`MachineSecret`].
+    /// Sets a machine secret that is kept up to date; see [`MachineSecret`].
     pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
         self.access.set_machine_secret(secret);
         self
     }
 
-    /// Calls another address than `https://api.clerk.com`: a host, without a path. A trailing `/v1`
-    /// is taken off.
+    /// Sets the base URL of the Backend API; `https://api.clerk.com` by default.
+    ///
+    /// The URL must not have a path. A trailing `/v1` is removed.
     ///
     /// # Security
     ///
-    /// `http` is taken for loopback addresses only.
+    /// `http` is accepted for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.access.set_api_url(url);
         self
     }
 
-    /// Calls through this client instead of one of our own: for a proxy, or roots of your own.
+    /// Sets the HTTP client, for example to use a proxy or your own root certificates.
     ///
-    /// The [`timeout`](Self::timeout) set here still bounds each call; all else is the client's.
-    /// InvalidationTarget it should have is said at
-    /// [`AuthenticatorBuilder::http_client`](crate::AuthenticatorBuilder::http_client): redirects
-    /// off, HTTP/2 keep-alive or HTTP/1.1 only, a connect timeout, no decompression.
+    /// The [`timeout`](Self::timeout) of this builder still applies to each call. Everything else
+    /// is configured on the client;
+    /// [`AuthenticatorBuilder::http_client`](crate::AuthenticatorBuilder::http_client) describes
+    /// what it needs: no redirects, HTTP/2 keep-alive or HTTP/1.1 only, a connect timeout, no
+    /// decompression.
     ///
     /// # Security
     ///
-    /// A redirect that is followed carries secrets elsewhere. TLS is the client's own: its library,
-    /// its roots, and whether it checks certificates at all.
+    /// A client that follows redirects sends secrets to other hosts. The client also determines the
+    /// TLS library, the root certificates, and whether certificates are verified at all.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self
     }
 
-    /// Gives up on a connection after this time; 1 second by default.
+    /// Sets the timeout for establishing a connection; 1 second by default.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Gives up on a call, all its tries and pauses included, after this time; 10 seconds by
-    /// default.
+    /// Sets the timeout of a call, including all retries and pauses; 10 seconds by default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Tells the time by another clock, for tests.
+    /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Makes the client; nothing is called yet.
+    /// Builds the client; makes no call.
     ///
     /// # Errors
     ///
-    /// Fails for a secret that is not what it was given as, for an `api_url` that is not `https` (or
-    /// `http` on a loopback address) or has a path, and for timeouts of zero or more than an hour.
+    /// Fails if a secret is of the wrong type, if `api_url` is neither `https` nor `http` on a
+    /// loopback address, if it has a path, or if a timeout is zero or longer than an hour.
     pub fn build(self) -> Result<AdminClient, BuildError> {
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("timeout", self.timeout)?;
@@ -168,17 +171,19 @@ impl AdminClientBuilder {
 }
 
 impl AdminClient {
-    /// Starts a client with the defaults.
+    /// Returns a builder with the default settings.
     pub fn builder() -> AdminClientBuilder {
         AdminClientBuilder::default()
     }
 
-    /// Takes `CLERK_SECRET_KEY`, `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the
-    /// environment. A variable that is empty, or white space, counts as none.
+    /// Creates a client from the environment variables `CLERK_SECRET_KEY`,
+    /// `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL`.
+    ///
+    /// A variable that is empty or consists of white space counts as not set.
     ///
     /// # Errors
     ///
-    /// Fails if a variable is set to something that it cannot be; the error names the variable.
+    /// Fails if a variable has an invalid value. The error names the variable.
     pub fn from_env() -> Result<Self, BuildError> {
         AdminClientBuilder::from_env()?.build()
     }

@@ -1,4 +1,4 @@
-//! The client itself: a cheap handle, and the way to each resource.
+//! The client: a handle that is cheap to clone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::credential::Secrets;
 use crate::invalidate::Invalidate;
 use crate::transport::{BaseUrl, RetryPolicy, Transport};
 
-/// Manages machines, M2M tokens and API keys; cheap to clone.
+/// Client for the Backend API that manages machines, M2M tokens and API keys; cheap to clone.
 ///
 /// See the [module docs](crate::admin).
 #[derive(Clone)]
@@ -16,23 +16,23 @@ pub struct AdminClient {
     pub(super) parts: Arc<AdminParts>,
 }
 
-/// InvalidationTarget a client is made of.
+/// The parts of a client.
 #[derive(Debug, Clone)]
 pub(crate) struct AdminParts {
     pub(crate) transport: Transport,
     pub(crate) api: BaseUrl,
     pub(crate) secrets: Secrets,
-    /// Is told of everything that was revoked or deleted.
+    /// Notified of everything that was revoked, changed or deleted.
     pub(crate) invalidate: Option<Arc<dyn Invalidate>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// For calls that change nothing.
     pub(crate) read: RetryPolicy,
-    /// For calls that do.
+    /// For calls that change something.
     pub(crate) write: RetryPolicy,
     pub(crate) may_retry: MayRetry,
 }
 
-/// Asked before a call is sent again, which costs Clerk as much as the first time.
+/// Decides whether a call may be sent again, which uses as much of the budget as the first time.
 #[derive(Clone)]
 pub(crate) struct MayRetry(Arc<dyn Fn() -> bool + Send + Sync>);
 
@@ -64,7 +64,7 @@ impl AdminClient {
         Self { parts }
     }
 
-    /// Returns a client whose reads are tried as this policy says, and again only with leave.
+    /// Returns a client with another retry policy for reads, whose retries need permission.
     pub(crate) fn with_read_policy(&self, read: RetryPolicy, may_retry: MayRetry) -> Self {
         Self::from_parts(AdminParts {
             read,

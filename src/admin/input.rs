@@ -1,4 +1,4 @@
-//! InvalidationTarget Clerk would refuse is refused here, before any call, with the field named.
+//! Validates input before the call, and names the field that Clerk would reject.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::backend::AdminError;
 
-/// The longest lifetime that Clerk gives a machine's tokens by default: ten years.
+/// The longest default lifetime that Clerk allows for a machine's tokens: ten years.
 const MAX_DEFAULT_TOKEN_TTL: u64 = 315_360_000;
-/// How many machines one machine may be allowed to reach.
+/// How many machines a machine may reach.
 const MAX_SCOPES: usize = 150;
 const MAX_DESCRIPTION: usize = 255;
 
-/// Whom an API key may speak for.
+/// The prefixes of subjects that an API key can have.
 pub(super) const SUBJECTS: [&str; 4] = ["user_", "org_", "mch_", "scim_"];
 
 type Checked<T> = Result<T, AdminError>;
@@ -82,7 +82,7 @@ pub(super) fn description(text: &str) -> Checked<()> {
     Ok(())
 }
 
-/// A subject of an API key: a user, an organization, a machine, or a SCIM directory.
+/// Checks the subject of an API key: a user, an organization, a machine, or a SCIM directory.
 pub(super) fn key_subject(field: &'static str, subject: &str, prefixes: &[&str]) -> Checked<()> {
     let rest = prefixes.iter().find_map(|p| subject.strip_prefix(p));
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -95,19 +95,19 @@ pub(super) fn key_subject(field: &'static str, subject: &str, prefixes: &[&str])
     }
 }
 
-/// How long a token or key shall live.
+/// The lifetime of a new token or key.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lifetime {
-    /// As long as Clerk gives where nothing is said.
+    /// Clerk's default.
     Default,
-    /// Without end, where Clerk allows it.
+    /// No expiry, if Clerk allows it.
     Unlimited,
-    /// This long, which must be more than nothing; Clerk takes fractions of a second here.
+    /// This long, more than zero; Clerk accepts fractions of a second here.
     Of(Duration),
 }
 
 impl Lifetime {
-    /// Returns `seconds_until_expiration`: nothing, null, or a number.
+    /// Returns `seconds_until_expiration`: absent, null, or a number.
     pub(super) fn seconds(self) -> Checked<Option<Value>> {
         match self {
             Self::Default => Ok(None),
@@ -123,7 +123,7 @@ impl Lifetime {
     }
 }
 
-/// A token to verify.
+/// Checks a token to verify.
 pub(super) fn token(field: &'static str, token: &SecretString) -> Checked<()> {
     if token.expose_secret().is_empty() {
         return Err(AdminError::invalid(field, "is empty"));
@@ -143,13 +143,13 @@ pub(super) fn limit(limit: u32, largest: u32) -> Checked<()> {
     Err(AdminError::invalid("limit", reason))
 }
 
-/// Turns the caller's claims into JSON, where they can be.
+/// Serializes the caller's claims as JSON.
 pub(super) fn claims(claims: impl Serialize) -> Checked<Value> {
     serde_json::to_value(claims)
         .map_err(|_| AdminError::invalid("claims", "cannot be written as JSON"))
 }
 
-/// Checks a value where there is one.
+/// Checks a value if it is set.
 pub(super) fn optional<T, U>(
     value: Option<T>,
     check: impl FnOnce(T) -> Checked<U>,

@@ -1,4 +1,4 @@
-//! Making the verifier forget what a call has made wrong.
+//! Invalidates cached verdicts after a call that changes something.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::client::AdminClient;
 use crate::backend::AdminError;
 use crate::invalidate::Invalidate;
 
-/// Evicts when it goes out of scope, unless the call is known to have changed nothing.
+/// Invalidates on drop, unless the call is known to have changed nothing.
 ///
-/// So it also evicts where the answer is lost, and where the caller goes away while the call is
-/// under way: to forget too much costs one look-up, to forget too little lets a revoked token in.
+/// This also covers lost responses and callers that are dropped while the call is in flight. An
+/// unnecessary invalidation costs one lookup; a missing one accepts a revoked token.
 pub(super) struct Invalidation {
     invalidate: Option<Arc<dyn Invalidate>>,
     target: InvalidationTarget,
@@ -21,12 +21,12 @@ enum InvalidationTarget {
 }
 
 impl AdminClient {
-    /// Prepares to forget the verdict on a token or key.
+    /// Prepares the invalidation of the verdict on a token or key.
     pub(super) fn invalidate_id(&self, id: &str) -> Invalidation {
         self.invalidation(InvalidationTarget::Id(id.to_owned()))
     }
 
-    /// Prepares to forget a machine, and every verdict on its tokens.
+    /// Prepares the invalidation of a machine and of every verdict on its tokens.
     pub(super) fn invalidate_subject(&self, subject: &str) -> Invalidation {
         self.invalidation(InvalidationTarget::Subject(subject.to_owned()))
     }
@@ -38,7 +38,8 @@ impl AdminClient {
 }
 
 impl Invalidation {
-    /// Evicts, unless Clerk has refused the call; an object that is gone is evicted too.
+    /// Invalidates, unless Clerk refused the call. An object that no longer exists is invalidated,
+    /// too.
     pub(super) fn after<T>(mut self, outcome: Result<T, AdminError>) -> Result<T, AdminError> {
         let refused = |error: &AdminError| !error.is_outcome_unknown() && !error.is_not_found();
         if outcome.as_ref().is_err_and(refused) {

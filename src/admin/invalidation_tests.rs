@@ -1,4 +1,4 @@
-//! InvalidationTarget the verifier is told to forget, and when.
+//! What is invalidated, and when.
 
 #![allow(clippy::unwrap_used)]
 

@@ -7,7 +7,7 @@ use super::client::AdminClient;
 use crate::backend::AdminError;
 use crate::transport::KEY_SET_LIMIT;
 
-/// The call for the instance's keys; needs the instance secret.
+/// Call for the public keys of the instance; needs the instance secret.
 #[derive(Debug, Clone, Copy)]
 pub struct Jwks<'a> {
     client: &'a AdminClient,
@@ -26,21 +26,21 @@ pub struct JwkSet {
 ///
 /// # Security
 ///
-/// The document would allow private members (`d`, `p`, `q`, `k`) in the answer. They are not read,
-/// so they can neither be shown nor passed on.
+/// Clerk's OpenAPI document allows private members (`d`, `p`, `q`, `k`) in the response. They are
+/// not read, so they can neither be printed nor passed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Jwk {
-    /// Its identifier; Clerk uses the identifier of the instance.
+    /// Its key id; Clerk uses the identifier of the instance.
     #[serde(default)]
     pub kid: String,
-    /// Its kind, `RSA` for instance.
+    /// Its key type, such as `RSA`.
     #[serde(default)]
     pub kty: String,
-    /// The algorithm that it is for.
+    /// The algorithm for which the key is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
-    /// InvalidationTarget it is used for, `sig` for instance.
+    /// The use of the key, such as `sig`.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub key_use: Option<String>,
     /// The modulus of an RSA key, in base64url.
@@ -49,13 +49,13 @@ pub struct Jwk {
     /// The exponent of an RSA key, in base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e: Option<String>,
-    /// The curve of an elliptic key.
+    /// The curve of an elliptic-curve key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crv: Option<String>,
-    /// The first coordinate of an elliptic key, in base64url.
+    /// The x coordinate of an elliptic-curve key, in base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<String>,
-    /// The second coordinate of an elliptic key, in base64url.
+    /// The y coordinate of an elliptic-curve key, in base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y: Option<String>,
 }
@@ -73,7 +73,7 @@ impl<'a> Jwks<'a> {
     ///
     /// # Errors
     ///
-    /// As every call may.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
     pub async fn get(self) -> Result<JwkSet, AdminError> {
         let call = self.client.read(Method::GET, &["jwks"]);
         call.body_limit(KEY_SET_LIMIT).send(self.client).await

@@ -11,7 +11,7 @@ use crate::id::MachineId;
 use crate::machine_secret::{MachineSecret, SecretSource};
 use crate::secret::MachineSecretKey;
 
-/// One machine, seen through a client that may read its secret.
+/// A machine, and a client that may read its secret.
 #[derive(Debug)]
 struct ManagedMachine {
     client: AdminClient,
@@ -48,19 +48,20 @@ impl SecretSource for ManagedMachine {
 }
 
 impl MachineSecret {
-    /// Fetches and rotates the secret of this machine through the client, which needs the instance
-    /// secret.
+    /// Creates a machine secret that is loaded and rotated through this client, which needs the
+    /// instance secret.
     ///
-    /// Nothing is called yet: the secret is fetched when it is first needed, or by
-    /// [`load`](Self::load). Until then an authenticator that holds it answers M2M tokens and API keys
-    /// with 503: an API key may be this very secret, which is not to be sent to Clerk as a token.
+    /// Makes no call. The secret is loaded when it is first needed, or by [`load`](Self::load). An
+    /// authenticator that needs it waits for it before it verifies M2M tokens and API keys, and
+    /// responds with 503 if it cannot be loaded. API keys wait because one may be this very secret,
+    /// which must not be sent to Clerk as a token.
     #[must_use]
     pub fn managed(client: AdminClient, machine: MachineId) -> Self {
         Self::make(client, machine, None)
     }
 
-    /// As [`managed`](Self::managed), with a secret to start from, so that the service can start
-    /// while Clerk is away.
+    /// Creates a [`managed`](Self::managed) secret with an initial value, so that the service can
+    /// start while Clerk is unreachable.
     #[must_use]
     pub fn managed_from(client: AdminClient, machine: MachineId, known: MachineSecretKey) -> Self {
         Self::make(client, machine, Some(known))

@@ -1,4 +1,4 @@
-//! Access tokens of OAuth applications.
+//! Returns the calls for OAuth access tokens.
 
 use std::time::SystemTime;
 
@@ -11,23 +11,23 @@ use super::{input, wire};
 use crate::backend::AdminError;
 use crate::token::TokenType;
 
-/// The call on OAuth access tokens; needs the instance secret.
+/// Call for OAuth access tokens; needs the instance secret.
 #[derive(Debug, Clone, Copy)]
 pub struct OAuthAccessTokens<'a> {
     client: &'a AdminClient,
 }
 
-/// InvalidationTarget Clerk says of an OAuth access token.
+/// The data that Clerk returns for an OAuth access token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OAuthAccessTokenInfo {
     /// Its identifier.
     pub id: String,
-    /// The application that it was given to.
+    /// The application to which it was issued.
     pub client_id: String,
-    /// The user whom it speaks for.
+    /// The user on whose behalf it acts.
     pub subject: String,
-    /// InvalidationTarget it may do.
+    /// Its scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Whether it was revoked.
@@ -36,21 +36,21 @@ pub struct OAuthAccessTokenInfo {
     /// Why it was revoked.
     #[serde(default)]
     pub revocation_reason: Option<String>,
-    /// Whether its time is over.
+    /// Whether it has expired.
     #[serde(default)]
     pub expired: bool,
-    /// When it expires; `None` for a token that does not.
+    /// When it expires; `None` if it does not.
     #[serde(default, with = "wire::time")]
     pub expiration: Option<SystemTime>,
     /// When it was created.
     #[serde(default, with = "wire::time")]
     pub created_at: Option<SystemTime>,
-    /// When it was last changed.
+    /// When it was last updated.
     #[serde(default, with = "wire::time")]
     pub updated_at: Option<SystemTime>,
 }
 
-/// The two answers on an OAuth access token.
+/// The response to the verification of an OAuth access token.
 ///
 /// # Examples
 ///
@@ -65,11 +65,11 @@ pub struct OAuthAccessTokenInfo {
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum OAuthVerification {
-    /// Clerk knows the token; it may still be revoked or expired.
+    /// Clerk knows the token, which may nevertheless be revoked or expired.
     Token(OAuthAccessTokenInfo),
-    /// The token is a JWT whose time is over.
+    /// The token is a JWT that has expired.
     Inactive {
-        /// Always false.
+        /// Always `false`.
         active: bool,
     },
 }
@@ -83,16 +83,18 @@ impl AdminClient {
 }
 
 impl<'a> OAuthAccessTokens<'a> {
-    /// Has Clerk verify an access token; each verification is billed.
+    /// Verifies an access token with Clerk; each verification is billed.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] for a token that Clerk does not know.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` for a token that Clerk does not know.
     ///
     /// # Security
     ///
-    /// An answer is not yet a verdict: see [`OAuthVerification::token`]. For requests that come in
-    /// use [`Authenticator`](crate::Authenticator).
+    /// A successful response does not mean that the token is valid: use
+    /// [`OAuthVerification::token`]. To authenticate incoming requests, use
+    /// [`Authenticator`](crate::Authenticator).
     pub async fn verify(self, access_token: &str) -> Result<OAuthVerification, AdminError> {
         let token = SecretString::from(access_token);
         input::token("access_token", &token)?;

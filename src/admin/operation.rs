@@ -1,4 +1,4 @@
-//! One call, written down before a secret is chosen for it.
+//! Describes a call before a secret is selected for it.
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -14,7 +14,7 @@ use crate::credential::{Credential, SecretChoice};
 use crate::token::TokenType;
 use crate::transport::{Answer, Call, RetryPolicy};
 
-/// A call of the Backend API: where to, with what, and with whose secret.
+/// A call of the Backend API: path, body and the choice of the secret.
 pub(super) struct Operation {
     method: Method,
     url: Url,
@@ -22,17 +22,17 @@ pub(super) struct Operation {
     secret: SecretChoice,
     retry: RetryPolicy,
     body_limit: Option<usize>,
-    /// A token that the body carries, which no error may show.
+    /// The token in the body, which must not appear in an error.
     carries: Option<SecretString>,
 }
 
 impl AdminClient {
-    /// Starts a call that changes nothing and may be sent again.
+    /// Creates a call that changes nothing and may be repeated.
     pub(super) fn read(&self, method: Method, path: &[&str]) -> Operation {
         self.operation(method, path, self.parts.read)
     }
 
-    /// Starts a call that is sent once.
+    /// Creates a call that is sent once.
     pub(super) fn write(&self, method: Method, path: &[&str]) -> Operation {
         self.operation(method, path, self.parts.write)
     }
@@ -67,7 +67,7 @@ impl Operation {
         Ok(self)
     }
 
-    /// Sends a token as the one member of the body.
+    /// Sets a token as the only member of the body.
     pub(super) fn token(
         self,
         member: &'static str,
@@ -89,7 +89,7 @@ impl Operation {
         self
     }
 
-    /// Sends the call and reads its answer as `T`.
+    /// Sends the call and parses its response as `T`.
     pub(super) async fn send<T: DeserializeOwned>(
         self,
         client: &AdminClient,
@@ -98,8 +98,8 @@ impl Operation {
         serde_json::from_slice(&answer).map_err(AdminError::decode)
     }
 
-    /// Sends the verification of a token, and reads its answer as the verifier would: what that does
-    /// not read is an error here too.
+    /// Sends the verification of a token, and parses its response as the verifier would: what the
+    /// verifier rejects is an error here, too.
     pub(super) async fn send_verification<T: DeserializeOwned>(
         self,
         client: &AdminClient,
@@ -112,9 +112,10 @@ impl Operation {
         serde_json::from_slice(&answer).map_err(AdminError::decode)
     }
 
-    /// Sends the call and returns the body of a successful answer.
+    /// Sends the call and returns the body of a successful response.
     ///
-    /// After a 401 nothing was done, so the call is sent once more if there is another credential.
+    /// A 401 means that nothing was changed, so the call is sent once more if there is another
+    /// credential.
     pub(super) async fn send_raw(self, client: &AdminClient) -> Result<Bytes, AdminError> {
         let credential = client.parts.secrets.select(&self.secret).await?;
         let answer = self.send_as(client, &credential).await?;

@@ -25,15 +25,15 @@ pub struct Page<T> {
     /// The items of this page.
     #[serde(alias = "m2m_tokens")]
     pub data: Vec<T>,
-    /// How many items there are on all pages together, where Clerk says so.
+    /// The total number of items on all pages, if Clerk returns it.
     #[serde(default, deserialize_with = "wire::count::deserialize")]
     pub total_count: Option<u64>,
 }
 
-/// All items of a list, page after page; made by the `stream` method of a list request.
+/// Stream of all items of a list; returned by the `stream` method of a list request.
 ///
-/// Clerk pages by offset, so an item that is created or deleted meanwhile may shift others: one
-/// may come twice or be missed. The stream ends after the first error.
+/// Clerk paginates by offset. If items are created or deleted while the stream runs, others may
+/// appear twice or be missing. The stream ends after the first error.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct ItemStream<T>(Pin<Box<dyn Stream<Item = Result<T, AdminError>> + Send>>);
 
@@ -47,7 +47,7 @@ pub(super) struct Listing {
     limit: Option<u32>,
     offset: u64,
     largest_limit: u32,
-    /// InvalidationTarget was wrong first; told when the list is asked for.
+    /// The first invalid setting; reported when the list is requested.
     wrong: Option<AdminError>,
 }
 
@@ -65,7 +65,7 @@ impl Listing {
         }
     }
 
-    /// Keeps the first thing that Clerk would refuse.
+    /// Keeps the first invalid setting.
     pub(super) fn check(mut self, checked: Result<(), AdminError>) -> Self {
         self.wrong = self.wrong.or_else(|| checked.err());
         self
@@ -76,7 +76,7 @@ impl Listing {
         self
     }
 
-    /// Sets a filter, in place of what it was before.
+    /// Sets or replaces a filter.
     pub(super) fn filter(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.filters.retain(|(set, _)| *set != name);
         self.filters.push((name, value.to_string()));
@@ -113,7 +113,7 @@ impl Listing {
             .await
     }
 
-    /// Follows the pages, each as large as the caller said or else as Clerk allows.
+    /// Requests page after page, with the size that was set or else the largest that Clerk allows.
     pub(super) fn stream<T: DeserializeOwned + Send + 'static>(self) -> ItemStream<T> {
         let limit = self.limit.unwrap_or(self.largest_limit);
         let pages = stream::try_unfold(Some(self.limit(limit)), move |next| async move {
@@ -125,7 +125,7 @@ impl Listing {
         ItemStream(Box::pin(pages.try_flatten()))
     }
 
-    /// Returns the request for the page after this one, if there can be one.
+    /// Returns the request for the next page, if there can be one.
     fn after<T>(&self, page: &Page<T>, limit: u32) -> Option<Self> {
         let count = u64::try_from(page.data.len()).unwrap_or(u64::MAX);
         let seen = self.offset.saturating_add(count);
@@ -154,8 +154,9 @@ impl<T> fmt::Debug for ItemStream<T> {
 /// Writes the methods that every list request has.
 macro_rules! list_methods {
     ($item:ty, $largest:literal) => {
-        /// Sets the size of a page; Clerk gives 10 items where none is set, and streams ask for
-        /// the most it allows.
+        /// Sets the size of a page.
+        ///
+        /// Clerk's default is 10 items. Streams request the largest size by default.
         #[doc = concat!("\n\nAt most ", $largest, ".")]
         pub fn limit(mut self, limit: u32) -> Self {
             self.listing = self.listing.limit(limit);
@@ -172,12 +173,13 @@ macro_rules! list_methods {
         ///
         /// # Errors
         ///
-        /// Fails without a call for a limit out of bounds, and as every call may.
+        /// Fails without a call if the limit is out of bounds, and otherwise as described in
+        /// [`AdminErrorKind`](crate::AdminErrorKind).
         pub async fn page(self) -> Result<crate::admin::Page<$item>, crate::backend::AdminError> {
             self.listing.page().await
         }
 
-        /// Gets all items, page after page, each page when its first item is asked for.
+        /// Returns a stream of all items, which requests each page when its first item is polled.
         pub fn stream(self) -> crate::admin::ItemStream<$item> {
             self.listing.stream()
         }

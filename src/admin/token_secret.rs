@@ -1,13 +1,13 @@
-//! A token or key that Clerk has just made.
+//! A token or key that was just created.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// The text of a created M2M token or API key: redacted when printed, wiped when dropped.
+/// The value of an M2M token or API key; redacted in `Debug` and wiped on drop.
 ///
-/// Deliberately not `Serialize`: whoever wants it in an answer writes
-/// [`expose_secret`](Self::expose_secret) there.
+/// Deliberately not `Serialize`. To include it in a response, use
+/// [`expose_secret`](Self::expose_secret).
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@ impl TokenSecret {
     ///
     /// # Security
     ///
-    /// The name is long on purpose: every use is a place to review.
+    /// The name is explicit so that every use is easy to find in a review.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()

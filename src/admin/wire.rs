@@ -1,11 +1,11 @@
-//! Reading Clerk's JSON with tolerance: numbers that may be floats, times in either unit.
+//! Parses Clerk's JSON leniently: numbers may be floats, times may have either unit.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::token_secret::TokenSecret;
 use crate::secret::MachineSecretKey;
 
-/// The answer to a deletion: it says nothing that the status did not.
+/// The response to a deletion, which contains no more information than the status.
 #[derive(Deserialize)]
 pub(super) struct Gone {}
 
@@ -37,7 +37,8 @@ where
     MachineSecretKey::new(text).map_err(de::Error::custom)
 }
 
-/// A number that Clerk's document calls `number`, and clients write as `10` or as `10.0`.
+/// A number that Clerk's OpenAPI document calls `number`, and that may be written as `10` or
+/// `10.0`.
 pub(super) mod count {
     use serde::{Deserialize as _, Deserializer};
 
@@ -80,10 +81,11 @@ pub(super) mod seconds {
     }
 }
 
-/// A point in time: milliseconds since the Unix epoch, or seconds where the number is too small.
+/// A point in time: milliseconds since the Unix epoch, or seconds if the number is too small for
+/// that.
 ///
-/// OAuth access tokens come with seconds where the document does not say so, and with
-/// milliseconds elsewhere. Every time is read this way, since no token is that old.
+/// OAuth access tokens have seconds, although the document does not say so; other objects have
+/// milliseconds. Every time is parsed in this way, since no token is that old.
 pub(super) mod time {
     use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::transport::Answer;
 
-/// What Clerk answered instead of a result.
+/// Clerk's error response.
 ///
 /// # Examples
 ///
@@ -28,18 +28,18 @@ use crate::transport::Answer;
 ///
 /// # Security
 ///
-/// Secrets that the request carried are cut out of the texts, should Clerk ever echo one. `Display`
-/// escapes control characters, so that it stays one line; the fields hold what Clerk wrote.
+/// If Clerk echoes a secret of the request, it is removed from the texts. `Display` escapes control
+/// characters, so that the output stays on one line. The fields contain the texts unescaped.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The errors that the answer lists; empty if its body could not be read.
+    /// The errors that the response lists; empty if its body could not be parsed.
     pub errors: Vec<ErrorDetail>,
-    /// Clerk's trace identifier (else the `cf-ray` of the edge), to quote to Clerk's support.
+    /// Clerk's trace identifier, or else the `cf-ray` of the edge; Clerk's support may ask for it.
     pub trace_id: Option<String>,
-    /// How long Clerk asks to be left alone; at most an hour.
+    /// The `Retry-After` of the response; at most an hour.
     pub retry_after: Option<Duration>,
 }
 
@@ -48,13 +48,13 @@ pub struct ApiError {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ErrorDetail {
-    /// A stable word for programs, such as `resource_not_found`.
+    /// A stable, machine-readable code, such as `resource_not_found`.
     pub code: String,
-    /// A short text for people.
+    /// A short description for humans.
     pub message: String,
-    /// A longer text for people.
+    /// A longer description for humans.
     pub long_message: Option<String>,
-    /// Further facts, such as the name of the parameter that was refused.
+    /// Further details, such as the name of the parameter that was rejected.
     pub meta: Option<Value>,
 }
 
@@ -83,49 +83,49 @@ impl ApiError {
         }
     }
 
-    /// Returns `true` for an answer of Clerk's: every error in its list has a code.
+    /// Returns `true` if the response is Clerk's own: every error in its list has a code.
     pub(crate) fn has_codes(&self) -> bool {
         let mut errors = self.errors.iter();
         !self.errors.is_empty() && errors.all(|error| !error.code.is_empty())
     }
 
-    /// Tells whether one of the errors has this code.
+    /// Returns `true` if one of the errors has this code.
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.errors.iter().any(|error| error.code == code)
     }
 
-    /// Tells whether the object does not exist (404).
+    /// Returns `true` if the object does not exist (404).
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND
     }
 
-    /// Tells whether too many calls were made (429); see `retry_after`.
+    /// Returns `true` if too many calls were made (429); see `retry_after`.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    /// Tells whether the secret of the call was not taken (401).
+    /// Returns `true` if the secret of the call was refused (401).
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
     }
 
-    /// Tells whether the secret of the call may not do this (403).
+    /// Returns `true` if the secret of the call lacks permission (403).
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.status == StatusCode::FORBIDDEN
     }
 
-    /// Tells whether the call clashes with what exists (409), a name or a scope for instance.
+    /// Returns `true` if the call clashes with what exists (409), a name or a scope for instance.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.status == StatusCode::CONFLICT
     }
 
-    /// Tells whether the subject has a key of this name already.
+    /// Returns `true` if the subject has a key of this name already.
     ///
     /// A revoked key keeps its name; a deleted one frees it.
     #[must_use]
@@ -133,7 +133,7 @@ impl ApiError {
         self.is_conflict() && self.has_code("token_creation_conflict")
     }
 
-    /// Tells whether Clerk refused the input (400 or 422).
+    /// Returns `true` if Clerk refused the input (400 or 422).
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
         matches!(
@@ -142,13 +142,13 @@ impl ApiError {
         )
     }
 
-    /// Tells whether the plan's free quota is used up.
+    /// Returns `true` if the plan's free quota is used up.
     #[must_use]
     pub fn is_quota_exceeded(&self) -> bool {
         self.has_code("token_quota_exceeded") || self.has_code("quota_exceeded")
     }
 
-    /// Tells whether Clerk itself failed (5xx).
+    /// Returns `true` if Clerk itself failed (5xx).
     #[must_use]
     pub fn is_server_error(&self) -> bool {
         self.status.is_server_error()

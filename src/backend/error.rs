@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a call of the admin client, in one cheap type.
+//! The error of a call of the admin client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::problem::{Failure, UpstreamProblem};
 use crate::setting::{MACHINE_ID, SECRET_KEY};
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// Why a call of the admin client brought no result; cheap to clone.
+/// Error of a call of the admin client; cheap to clone.
 ///
 /// # Examples
 ///
@@ -33,25 +33,25 @@ use crate::transport::{TransportError, TransportErrorKind};
 ///
 /// # Security
 ///
-/// Neither `Debug` nor `Display` nor any source shows a secret, a token, or a URL.
+/// Neither `Debug` nor `Display` nor any source contains a secret, a token, or a URL.
 #[derive(Clone)]
 pub struct AdminError(Arc<Cause>);
 
-/// The classes of [`AdminError`].
+/// The kinds of [`AdminError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AdminErrorKind {
-    /// Clerk answered with an error; see [`AdminError::api`].
+    /// Clerk responded with an error; see [`AdminError::api`].
     Api,
-    /// No answer came: no connection, a deadline, a broken or oversized answer.
+    /// There was no usable response: no connection, a timeout, a broken or oversized response.
     Transport,
-    /// The input would be refused by Clerk, so no call was made; see [`AdminError::field`].
+    /// Clerk would reject the input, so no call was made; see [`AdminError::field`].
     InvalidInput,
-    /// Clerk answered with success, but not in a form that this crate can read.
+    /// Clerk responded with success, but in a form that this crate cannot parse.
     Decode,
-    /// The client holds no secret that may make this call.
+    /// The client has no secret that this call can use.
     MissingSecret,
-    /// The task that made the call ended early, as when a runtime shuts down.
+    /// The task that made the call ended early, for example because its runtime shut down.
     Interrupted,
 }
 
@@ -100,7 +100,7 @@ impl AdminError {
         Cause::Interrupted.into()
     }
 
-    /// Returns the class of this error.
+    /// Returns the kind of this error.
     #[must_use]
     pub fn kind(&self) -> AdminErrorKind {
         match &*self.0 {
@@ -113,7 +113,7 @@ impl AdminError {
         }
     }
 
-    /// Returns what Clerk answered, if it answered with an error.
+    /// Returns Clerk's error response, if there was one.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match &*self.0 {
@@ -122,7 +122,7 @@ impl AdminError {
         }
     }
 
-    /// Returns the name of the field that was refused before any call.
+    /// Returns the name of the field that was rejected before any call.
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match &*self.0 {
@@ -157,40 +157,40 @@ impl AdminError {
         matches!(&*self.0, Cause::Transport(error) if error.is_unreadable())
     }
 
-    /// Returns how long Clerk asks to be left alone; at most an hour.
+    /// Returns the `Retry-After` of Clerk's response; at most an hour.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.api()?.retry_after
     }
 
-    /// Tells whether Clerk says that the object does not exist.
+    /// Returns `true` if Clerk says that the object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.api().is_some_and(ApiError::is_not_found)
     }
 
-    /// Tells whether Clerk says that too many calls were made.
+    /// Returns `true` if Clerk says that too many calls were made.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.api().is_some_and(ApiError::is_rate_limited)
     }
 
-    /// Tells whether Clerk did not take the secret of the call.
+    /// Returns `true` if Clerk refused the secret of the call.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.api().is_some_and(ApiError::is_unauthorized)
     }
 
-    /// Tells whether the subject has a key of this name already.
+    /// Returns `true` if the subject already has a key of this name.
     #[must_use]
     pub fn is_name_conflict(&self) -> bool {
         self.api().is_some_and(ApiError::is_name_conflict)
     }
 
-    /// Tells whether the call may have taken effect all the same.
+    /// Returns `true` if the call may have taken effect nevertheless.
     ///
-    /// True where the request may have arrived but its answer is lost, unreadable, or a failure of
-    /// Clerk itself. Before repeating a call that creates something, look whether it is there.
+    /// This is the case if the request may have arrived, but its response was lost, unreadable, or
+    /// a server error. Before you repeat a call that creates something, check whether it exists.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         match &*self.0 {

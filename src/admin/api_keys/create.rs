@@ -54,45 +54,45 @@ impl CreateApiKey {
         }
     }
 
-    /// Sets a type of 3 to 25 characters, in place of `api_key`.
+    /// Sets the type of the key (3 to 25 characters); `api_key` by default.
     ///
-    /// The verifier takes only keys of the type `api_key`.
+    /// The authenticator only accepts keys of the type `api_key`.
     pub fn key_type(mut self, key_type: impl Into<String>) -> Self {
         self.body.key_type = Some(key_type.into());
         self
     }
 
-    /// Says what the key is for (at most 255 characters).
+    /// Sets the description of the key (at most 255 characters).
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.body.description = Some(text.into());
         self
     }
 
-    /// Gives the key claims of its own.
+    /// Sets custom claims of the key.
     pub fn claims(mut self, claims: impl Serialize) -> Self {
         self.claims = Some(input::claims(claims));
         self
     }
 
-    /// Lets the key do these things too.
+    /// Adds scopes to the key.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.body.scopes.extend(scopes.into_iter().map(Into::into));
         self
     }
 
-    /// Names the user who creates the key (`user_…`).
+    /// Sets the user who creates the key (`user_…`).
     pub fn created_by(mut self, user: impl Into<String>) -> Self {
         self.body.created_by = Some(user.into());
         self
     }
 
-    /// Sets the lifetime; without it Clerk's default holds.
+    /// Sets the lifetime; Clerk's default applies otherwise.
     pub const fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = Lifetime::Of(lifetime);
         self
     }
 
-    /// Asks for a key without expiry.
+    /// Creates a key that does not expire.
     pub const fn without_expiry(mut self) -> Self {
         self.lifetime = Lifetime::Unlimited;
         self
@@ -100,13 +100,15 @@ impl CreateApiKey {
 
     /// Creates the key.
     ///
-    /// Not sent again if the answer is lost: look whether it is there first.
+    /// The call is not repeated if the response is lost. Before you repeat it, check whether the
+    /// key exists.
     ///
     /// # Errors
     ///
-    /// Fails without a call for a name, subject, type, description, user or lifetime out of bounds,
-    /// and as every call may; [`AdminError::is_name_conflict`] if the subject has, or had and
-    /// revoked, a key of this name.
+    /// Fails without a call if the name, subject, type, description, user or lifetime is out of
+    /// bounds, and otherwise as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_name_conflict`] returns `true` if the subject already has a key of this
+    /// name, even a revoked one.
     pub async fn send(mut self) -> Result<CreatedApiKey, AdminError> {
         self.body.claims = self.claims.take().transpose()?;
         self.body.seconds_until_expiration = self.lifetime.seconds()?;

@@ -22,7 +22,7 @@ impl ListApiKeys {
         Self { listing }
     }
 
-    /// Lists only keys of this type (at least three characters); Clerk's default is `api_key`.
+    /// Lists only keys of this type (at least three characters); `api_key` is Clerk's default.
     pub fn key_type(mut self, key_type: impl Into<String>) -> Self {
         let key_type = key_type.into();
         let checked = match key_type.chars().count() {
@@ -36,7 +36,7 @@ impl ListApiKeys {
         self
     }
 
-    /// Lists revoked and expired keys too.
+    /// Includes revoked and expired keys.
     pub fn include_invalid(mut self, include: bool) -> Self {
         self.listing = self.listing.filter("include_invalid", &include);
         self

@@ -1,4 +1,4 @@
-//! API keys of users and organizations.
+//! Returns the calls for API keys.
 
 mod create;
 mod list;
@@ -25,7 +25,7 @@ use crate::token::TokenType;
 
 const API_KEYS: &str = "api_keys";
 
-/// The calls on API keys; all need the instance secret.
+/// Calls for API keys; all of them need the instance secret.
 ///
 /// # Examples
 ///
@@ -73,7 +73,7 @@ impl AdminClient {
 }
 
 impl<'a> ApiKeys<'a> {
-    /// Creates a key of this name (at least three characters) for a user (`user_…`), an
+    /// Creates a key with this name (at least three characters) for a user (`user_…`), an
     /// organization (`org_…`), a machine (`mch_…`) or a SCIM directory (`scim_…`).
     pub fn create(self, name: impl Into<String>, subject: impl Into<String>) -> CreateApiKey {
         CreateApiKey::new(self.client, name.into(), subject.into())
@@ -84,30 +84,32 @@ impl<'a> ApiKeys<'a> {
         ListApiKeys::new(self.client, subject.as_ref())
     }
 
-    /// Gets what Clerk keeps of a key.
+    /// Gets the data that Clerk stores for a key.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such key.
     pub async fn get(self, id: &ApiKeyId) -> Result<ApiKeyInfo, AdminError> {
         let call = self.client.read(Method::GET, &[API_KEYS, id.as_str()]);
         call.send(self.client).await
     }
 
-    /// Changes a key; what is not set stays.
+    /// Changes a key; fields that are not set keep their value.
     ///
-    /// InvalidationTarget the verifier knows of the key is forgotten at once.
+    /// Cached verdicts on the key are invalidated in this process.
     pub fn update(self, id: &ApiKeyId) -> UpdateApiKey {
         UpdateApiKey::new(self.client, id)
     }
 
     /// Deletes a key and frees its name.
     ///
-    /// InvalidationTarget the verifier knows of the key is forgotten at once.
+    /// Cached verdicts on the key are invalidated in this process.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such key.
     pub async fn delete(self, id: &ApiKeyId) -> Result<(), AdminError> {
         let eviction = self.client.invalidate_id(id.as_str());
         let call = self.client.write(Method::DELETE, &[API_KEYS, id.as_str()]);
@@ -116,7 +118,7 @@ impl<'a> ApiKeys<'a> {
 
     /// Revokes a key, which keeps its name.
     ///
-    /// InvalidationTarget the verifier knows of the key is forgotten at once.
+    /// Cached verdicts on the key are invalidated in this process.
     pub fn revoke(self, id: &ApiKeyId) -> RevokeApiKey {
         RevokeApiKey::new(self.client, id)
     }
@@ -125,23 +127,26 @@ impl<'a> ApiKeys<'a> {
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such key.
     pub async fn get_secret(self, id: &ApiKeyId) -> Result<TokenSecret, AdminError> {
         let path = [API_KEYS, id.as_str(), "secret"];
         let call = self.client.read(Method::GET, &path);
         call.send(self.client).await.map(|Secret { secret }| secret)
     }
 
-    /// Has Clerk verify a key; each verification is billed.
+    /// Verifies a key with Clerk; each verification is billed.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] for a key that Clerk does not know.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` for a key that Clerk does not know.
     ///
     /// # Security
     ///
-    /// An answer is not yet a verdict: check [`ApiKeyInfo::is_active`], the type and the subject.
-    /// For requests that come in use [`Authenticator`](crate::Authenticator), which does.
+    /// A successful response does not mean that the key is valid: check [`ApiKeyInfo::is_active`],
+    /// the type and the subject. To authenticate incoming requests, use
+    /// [`Authenticator`](crate::Authenticator), which checks them.
     pub async fn verify(self, secret: &str) -> Result<ApiKeyInfo, AdminError> {
         let secret = SecretString::from(secret);
         input::token("secret", &secret)?;

@@ -1,4 +1,4 @@
-//! InvalidationTarget Clerk says of an API key.
+//! An API key as Clerk returns it.
 
 use std::time::SystemTime;
 
@@ -9,28 +9,28 @@ use crate::admin::token_secret::TokenSecret;
 use crate::admin::wire;
 use crate::id::ApiKeyId;
 
-/// InvalidationTarget Clerk keeps of an API key; never the key itself.
+/// The data that Clerk stores for an API key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ApiKeyInfo {
     /// Its identifier.
     pub id: ApiKeyId,
-    /// Its type, `api_key` unless it was created as another.
+    /// Its type; `api_key` unless another one was set on creation.
     #[serde(rename = "type", default)]
     pub key_type: String,
-    /// Whom the key speaks for: `user_…`, `org_…` or `mch_…`.
+    /// The subject on whose behalf the key acts: `user_…`, `org_…`, `mch_…` or `scim_…`.
     #[serde(default)]
     pub subject: String,
-    /// Its name, which is unique for its subject.
+    /// Its name, which is unique per subject.
     #[serde(default)]
     pub name: String,
-    /// InvalidationTarget it is for.
+    /// Its description.
     #[serde(default)]
     pub description: Option<String>,
-    /// The claims it was given.
+    /// Its custom claims.
     #[serde(default)]
     pub claims: Option<Value>,
-    /// InvalidationTarget it may do.
+    /// Its scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Whether it was revoked.
@@ -39,10 +39,10 @@ pub struct ApiKeyInfo {
     /// Why it was revoked.
     #[serde(default)]
     pub revocation_reason: Option<String>,
-    /// Whether its time is over.
+    /// Whether it has expired.
     #[serde(default)]
     pub expired: bool,
-    /// When it expires; `None` for a key that does not.
+    /// When it expires; `None` if it does not.
     #[serde(default, with = "wire::time")]
     pub expiration: Option<SystemTime>,
     /// The user who created it.
@@ -54,7 +54,7 @@ pub struct ApiKeyInfo {
     /// When it was created.
     #[serde(default, with = "wire::time")]
     pub created_at: Option<SystemTime>,
-    /// When it was last changed.
+    /// When it was last updated.
     #[serde(default, with = "wire::time")]
     pub updated_at: Option<SystemTime>,
 }
@@ -63,14 +63,14 @@ pub struct ApiKeyInfo {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CreatedApiKey {
-    /// InvalidationTarget Clerk keeps of it.
+    /// The data that Clerk stores for it.
     pub info: ApiKeyInfo,
     /// The key itself.
     pub secret: TokenSecret,
 }
 
 impl ApiKeyInfo {
-    /// Tells whether the key is neither revoked nor expired.
+    /// Returns `true` if the key is neither revoked nor expired.
     #[must_use]
     pub fn is_active(&self) -> bool {
         !self.revoked && !self.expired

@@ -26,7 +26,7 @@ impl RevokeApiKey {
         }
     }
 
-    /// Says why, for whoever reads the list later.
+    /// Sets the reason, which Clerk stores with the key.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.revocation.revocation_reason = Some(reason.into());
         self
@@ -34,12 +34,13 @@ impl RevokeApiKey {
 
     /// Revokes the key.
     ///
-    /// The verifier of this process forgets it at once, even if the answer is lost. Other processes
-    /// keep their verdict until it is no longer fresh.
+    /// Cached verdicts on the key are invalidated in this process, even if the response is lost.
+    /// Other processes keep a verdict until it is no longer fresh.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such key.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such key.
     pub async fn send(self) -> Result<ApiKeyInfo, AdminError> {
         let eviction = self.client.invalidate_id(self.id.as_str());
         let path = [super::API_KEYS, self.id.as_str(), "revoke"];

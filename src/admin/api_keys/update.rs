@@ -31,7 +31,7 @@ struct Body {
     claims: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<Vec<String>>,
-    /// `Some(None)` takes the description away.
+    /// `Some(None)` removes the description.
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,48 +51,49 @@ impl UpdateApiKey {
         }
     }
 
-    /// Sets other claims; `()` takes them away.
+    /// Replaces the custom claims; `()` removes them.
     pub fn claims(mut self, claims: impl Serialize) -> Self {
         self.claims = Some(input::claims(claims));
         self
     }
 
-    /// Sets what the key may do, in place of what it could do before.
+    /// Replaces the scopes of the key.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.body.scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Sets another description (at most 255 characters); `None` takes it away.
+    /// Replaces the description (at most 255 characters); `None` removes it.
     pub fn description(mut self, text: Option<String>) -> Self {
         self.body.description = Some(text);
         self
     }
 
-    /// Gives the key to another subject.
+    /// Replaces the subject of the key.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.body.subject = Some(subject.into());
         self
     }
 
-    /// Lets the key expire this long from now.
+    /// Sets the time until the key expires, from now.
     pub const fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = Lifetime::Of(lifetime);
         self
     }
 
-    /// Takes the key's expiry away.
+    /// Removes the expiry of the key.
     pub const fn without_expiry(mut self) -> Self {
         self.lifetime = Lifetime::Unlimited;
         self
     }
 
-    /// Changes the key; the verifier of this process forgets it at once.
+    /// Changes the key, and invalidates cached verdicts on it in this process.
     ///
     /// # Errors
     ///
-    /// Fails without a call for a subject, description or lifetime out of bounds, and as every call
-    /// may; [`AdminError::is_not_found`] if there is no such key.
+    /// Fails without a call if the subject, description or lifetime is out of bounds, and otherwise
+    /// as described in [`AdminErrorKind`](crate::AdminErrorKind). [`AdminError::is_not_found`]
+    /// returns `true` if there is no such key.
     pub async fn send(mut self) -> Result<ApiKeyInfo, AdminError> {
         self.body.claims = self.claims.take().transpose()?;
         self.body.seconds_until_expiration = self.lifetime.seconds()?;

@@ -62,37 +62,37 @@ impl CreateM2mToken {
         self
     }
 
-    /// Sets the lifetime, in place of the machine's default.
+    /// Sets the lifetime; the machine's default by default.
     pub const fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = Lifetime::Of(lifetime);
         self
     }
 
-    /// Asks for a token without expiry.
+    /// Requests a token without expiry.
     ///
-    /// Clerk's documents disagree on whether this makes a token that never expires, or one with
-    /// the machine's default lifetime: look at the answer's `expiration`.
+    /// Clerk's documentation is inconsistent on whether such a token never expires or gets the
+    /// machine's default lifetime. Check the `expiration` of the response.
     pub const fn without_expiry(mut self) -> Self {
         self.lifetime = Lifetime::Unlimited;
         self
     }
 
-    /// Sets the token's own claims.
+    /// Sets custom claims of the token.
     pub fn claims(mut self, claims: impl Serialize) -> Self {
         self.claims = Some(input::claims(claims));
         self
     }
 
-    /// Lets Clerk answer with an existing opaque token of the same claims and scopes that lives at
-    /// least this long: whole seconds, less than the token's lifetime.
+    /// Allows Clerk to return an existing opaque token with the same claims and scopes, if it is
+    /// valid for at least this long: whole seconds, less than the token's lifetime.
     ///
-    /// For processes that live too shortly to keep a token of their own.
+    /// Useful for processes that are too short-lived to reuse a token of their own.
     pub const fn min_remaining_ttl(mut self, ttl: Duration) -> Self {
         self.min_remaining_ttl = Some(ttl);
         self
     }
 
-    /// Uses this machine secret in place of the client's, to speak for another machine.
+    /// Uses this machine secret instead of the client's, to create a token of another machine.
     pub fn with_machine_secret(mut self, secret: MachineSecretKey) -> Self {
         self.secret = SecretChoice::Given(secret);
         self
@@ -102,8 +102,9 @@ impl CreateM2mToken {
     ///
     /// # Errors
     ///
-    /// Fails without a call for a lifetime of zero, for a minimum that is no less than the lifetime,
-    /// for claims that cannot be JSON, and without a machine secret; and as every call may.
+    /// Fails without a call for a lifetime of zero, for a minimum that is not less than the
+    /// lifetime, for claims that cannot be serialized as JSON, and without a machine secret.
+    /// Otherwise fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
     pub async fn send(self) -> Result<CreatedM2mToken, AdminError> {
         let min_remaining_ttl_seconds =
             input::optional(self.min_remaining_ttl, |ttl| self.remaining(ttl))?;

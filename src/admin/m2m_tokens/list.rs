@@ -22,19 +22,19 @@ impl ListM2mTokens {
         Self { listing }
     }
 
-    /// Lists revoked tokens too.
+    /// Includes revoked tokens.
     pub fn revoked(mut self, include: bool) -> Self {
         self.listing = self.listing.filter("revoked", &include);
         self
     }
 
-    /// Lists expired tokens too.
+    /// Includes expired tokens.
     pub fn expired(mut self, include: bool) -> Self {
         self.listing = self.listing.filter("expired", &include);
         self
     }
 
-    /// Uses this machine secret for this request: it reaches only the machine's own tokens.
+    /// Uses this machine secret for this request, which only lists that machine's own tokens.
     pub fn with_machine_secret(mut self, secret: MachineSecretKey) -> Self {
         self.listing = self.listing.secret(SecretChoice::Given(secret));
         self

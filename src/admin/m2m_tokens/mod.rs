@@ -1,4 +1,4 @@
-//! Machine-to-machine tokens: created, listed, revoked, verified.
+//! Machine-to-machine tokens: creating, listing, revoking, verifying.
 
 mod create;
 mod list;
@@ -16,11 +16,11 @@ use crate::id::{M2mTokenId, MachineId};
 
 const M2M_TOKENS: &str = "m2m_tokens";
 
-/// The calls on M2M tokens.
+/// Calls for M2M tokens.
 ///
-/// Which secret is used, where the client holds both: the machine secret to create and to verify
-/// (Clerk then checks that the token may reach the machine), the instance secret to list and to
-/// revoke (it reaches every machine's tokens). Each request can be told otherwise.
+/// If the client holds both secrets, the machine secret creates and verifies tokens, because Clerk
+/// then checks that the token may reach the machine. The instance secret lists and revokes tokens,
+/// because it has access to the tokens of every machine. Each request can choose the other secret.
 ///
 /// # Examples
 ///
@@ -63,7 +63,7 @@ pub struct M2mTokens<'a> {
 }
 
 impl AdminClient {
-    /// Machine-to-machine tokens.
+    /// Returns the calls for M2M tokens.
     #[must_use]
     pub const fn m2m_tokens(&self) -> M2mTokens<'_> {
         M2mTokens { client: self }
@@ -76,19 +76,19 @@ impl<'a> M2mTokens<'a> {
         CreateM2mToken::new(self.client)
     }
 
-    /// Lists the opaque tokens of a machine; JWTs are not stored by Clerk.
+    /// Lists the opaque tokens of a machine; Clerk does not store JWTs.
     pub fn list(self, subject: &MachineId) -> ListM2mTokens {
         ListM2mTokens::new(self.client, subject)
     }
 
     /// Revokes an opaque token; a JWT cannot be revoked.
     ///
-    /// InvalidationTarget the verifier knows of the token is forgotten at once.
+    /// Cached verdicts on the token are invalidated in this process.
     pub fn revoke(self, id: &M2mTokenId) -> RevokeM2mToken {
         RevokeM2mToken::new(self.client, id)
     }
 
-    /// Has Clerk verify a token; each verification of an opaque token is billed.
+    /// Verifies a token with Clerk; each verification of an opaque token is billed.
     pub fn verify(self, token: &str) -> VerifyM2mToken {
         VerifyM2mToken::new(self.client, token)
     }

@@ -1,4 +1,4 @@
-//! InvalidationTarget Clerk says of an M2M token.
+//! An M2M token as Clerk returns it.
 
 use std::time::SystemTime;
 
@@ -9,18 +9,18 @@ use crate::admin::token_secret::TokenSecret;
 use crate::admin::wire;
 use crate::id::{M2mTokenId, MachineId};
 
-/// InvalidationTarget Clerk keeps of an M2M token; never the token itself.
+/// The data that Clerk stores for an M2M token, without the token itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct M2mTokenInfo {
     /// Its identifier.
     pub id: M2mTokenId,
-    /// The machine that the token speaks for.
+    /// The machine to which the token was issued.
     pub subject: MachineId,
-    /// The claims that the machine gave it.
+    /// Its custom claims, which the machine chose.
     #[serde(default)]
     pub claims: Option<Value>,
-    /// The identifiers of the machines that it may reach.
+    /// The ids of the machines that it may reach.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Whether it was revoked.
@@ -29,19 +29,19 @@ pub struct M2mTokenInfo {
     /// Why it was revoked.
     #[serde(default)]
     pub revocation_reason: Option<String>,
-    /// Whether its time is over.
+    /// Whether it has expired.
     #[serde(default)]
     pub expired: bool,
-    /// When it expires; `None` for a token that does not.
+    /// When it expires; `None` if it does not.
     #[serde(default, with = "wire::time")]
     pub expiration: Option<SystemTime>,
-    /// When it was last used, where Clerk keeps track of that.
+    /// When it was last used, if Clerk tracks that.
     #[serde(default, with = "wire::time")]
     pub last_used_at: Option<SystemTime>,
     /// When it was created.
     #[serde(default, with = "wire::time")]
     pub created_at: Option<SystemTime>,
-    /// When it was last changed.
+    /// When it was last updated.
     #[serde(default, with = "wire::time")]
     pub updated_at: Option<SystemTime>,
 }
@@ -50,20 +50,20 @@ pub struct M2mTokenInfo {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CreatedM2mToken {
-    /// InvalidationTarget Clerk keeps of it.
+    /// The data that Clerk stores for it.
     pub info: M2mTokenInfo,
-    /// The token itself, which Clerk shows only once.
+    /// The token itself, which Clerk returns only once.
     pub token: TokenSecret,
 }
 
 impl M2mTokenInfo {
-    /// Tells whether the token may reach this machine.
+    /// Returns `true` if the token may reach this machine.
     #[must_use]
     pub fn can_reach(&self, machine: &MachineId) -> bool {
         self.scopes.iter().any(|scope| scope == machine.as_str())
     }
 
-    /// Tells whether the token is neither revoked nor expired.
+    /// Returns `true` if the token is neither revoked nor expired.
     #[must_use]
     pub fn is_active(&self) -> bool {
         !self.revoked && !self.expired

@@ -31,7 +31,7 @@ impl RevokeM2mToken {
         }
     }
 
-    /// Says why, for whoever reads the list later.
+    /// Sets the reason, which Clerk stores with the token.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.revocation.revocation_reason = Some(reason.into());
         self
@@ -41,12 +41,13 @@ impl RevokeM2mToken {
 
     /// Revokes the token.
     ///
-    /// The verifier of this process forgets it at once, even if the answer is lost. Other processes
-    /// keep their verdict until it is no longer fresh.
+    /// Cached verdicts on the token are invalidated in this process, even if the response is lost.
+    /// Other processes keep a verdict until it is no longer fresh.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such token.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such token.
     pub async fn send(self) -> Result<M2mTokenInfo, AdminError> {
         let eviction = self.client.invalidate_id(self.id.as_str());
         let path = [M2M_TOKENS, self.id.as_str(), "revoke"];

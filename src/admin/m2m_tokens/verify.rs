@@ -1,4 +1,4 @@
-//! Verifying an M2M token at Clerk.
+//! Verifying an M2M token with Clerk.
 
 use http::Method;
 use secrecy::SecretString;
@@ -36,14 +36,16 @@ impl VerifyM2mToken {
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] for a token that Clerk does not know or,
-    /// with a machine secret, one that may not reach the machine.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` for a token that Clerk does not know and, with a
+    /// machine secret, for one that may not reach the machine.
     ///
     /// # Security
     ///
-    /// An answer is not yet a verdict: check [`M2mTokenInfo::is_active`] and, with the instance
-    /// secret, [`M2mTokenInfo::can_reach`]. For requests that come in use
-    /// [`Authenticator`](crate::Authenticator), which does.
+    /// A successful response does not mean that the token is valid: check
+    /// [`M2mTokenInfo::is_active`] and, with the instance secret, [`M2mTokenInfo::can_reach`]. To
+    /// authenticate incoming requests, use [`Authenticator`](crate::Authenticator), which checks
+    /// them.
     pub async fn send(self) -> Result<M2mTokenInfo, AdminError> {
         input::token("token", &self.token)?;
         let call = self.client.read(Method::POST, &[M2M_TOKENS, "verify"]);

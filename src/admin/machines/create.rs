@@ -48,14 +48,14 @@ impl CreateMachine {
         }
     }
 
-    /// Lets the machine reach these machines too; at most 150 in all.
+    /// Allows the machine to reach these machines; at most 150 in total.
     pub fn scoped_to(mut self, machines: impl IntoIterator<Item = MachineId>) -> Self {
         self.scoped_machines.extend(machines);
         self
     }
 
-    /// Sets the lifetime of the machine's tokens where none is asked for: whole seconds, from one
-    /// second to ten years; Clerk's default is an hour.
+    /// Sets the default lifetime of the machine's tokens: whole seconds, from one second to ten
+    /// years; an hour by default.
     pub const fn default_token_ttl(mut self, ttl: Duration) -> Self {
         self.default_token_ttl = Some(ttl);
         self
@@ -63,12 +63,13 @@ impl CreateMachine {
 
     /// Creates the machine.
     ///
-    /// Not sent again if the answer is lost: look whether it is there first.
+    /// The call is not repeated if the response is lost. Before you repeat it, check whether the
+    /// machine exists.
     ///
     /// # Errors
     ///
-    /// Fails without a call for a name, a lifetime or a number of scopes out of bounds, and as every
-    /// call may.
+    /// Fails without a call if the name, the lifetime or the number of scopes is out of bounds, and
+    /// otherwise as described in [`AdminErrorKind`](crate::AdminErrorKind).
     pub async fn send(self) -> Result<CreatedMachine, AdminError> {
         input::machine_name(&self.name)?;
         input::scoped_machines(self.scoped_machines.len())?;

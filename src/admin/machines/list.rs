@@ -21,7 +21,7 @@ pub enum MachineOrder {
     NameDescending,
     /// The oldest first.
     OldestFirst,
-    /// The newest first, as Clerk does where no order is set.
+    /// The newest first, Clerk's default.
     NewestFirst,
 }
 
@@ -31,7 +31,7 @@ impl ListMachines {
         Self { listing }
     }
 
-    /// Lists only machines whose identifier is this text, or whose name holds it.
+    /// Lists only machines whose id equals this text, or whose name contains it.
     pub fn query(mut self, text: impl Into<String>) -> Self {
         self.listing = self.listing.filter("query", &text.into());
         self

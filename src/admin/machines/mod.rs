@@ -1,4 +1,4 @@
-//! Machines: the services of an instance, what each may reach, and their secrets.
+//! Machines: the services of an instance, their scopes and their secrets.
 
 mod create;
 mod list;
@@ -23,7 +23,7 @@ use crate::transport::MACHINE_LIMIT;
 
 const MACHINES: &str = "machines";
 
-/// The calls on machines; all need the instance secret.
+/// Calls for machines; all of them need the instance secret.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ pub struct Machines<'a> {
 }
 
 impl AdminClient {
-    /// Machines, their scopes and their secrets.
+    /// Returns the calls for machines, their scopes and their secrets.
     #[must_use]
     pub const fn machines(&self) -> Machines<'_> {
         Machines { client: self }
@@ -68,7 +68,7 @@ impl<'a> Machines<'a> {
         ListMachines::new(self.client)
     }
 
-    /// Creates a machine of this name (1 to 255 characters).
+    /// Creates a machine with this name (1 to 255 characters).
     pub fn create(self, name: impl Into<String>) -> CreateMachine {
         CreateMachine::new(self.client, name.into())
     }
@@ -77,27 +77,30 @@ impl<'a> Machines<'a> {
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such machine. An answer about
-    /// another machine, or one that does not say what the machine may reach, is an error of the
-    /// kind [`Decode`](crate::AdminErrorKind::Decode).
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such machine. A response about
+    /// another machine, or without the list of machines it may reach, is an error of the kind
+    /// [`Decode`](crate::AdminErrorKind::Decode).
     pub async fn get(self, id: &MachineId) -> Result<Machine, AdminError> {
         let call = self.client.read(Method::GET, &[MACHINES, id.as_str()]);
         let call = call.body_limit(MACHINE_LIMIT);
         model::found(&call.send_raw(self.client).await?, id)
     }
 
-    /// Changes a machine's name or the lifetime of its tokens; what is not set stays.
+    /// Changes a machine's name or the default lifetime of its tokens; fields that are not set keep
+    /// their value.
     pub fn update(self, id: &MachineId) -> UpdateMachine {
         UpdateMachine::new(self.client, id)
     }
 
-    /// Deletes a machine, its secret and its tokens with it.
+    /// Deletes a machine, including its secret and its tokens.
     ///
-    /// InvalidationTarget the verifier knows of the machine is forgotten at once.
+    /// Cached verdicts on the machine are invalidated in this process.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such machine.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such machine.
     pub async fn delete(self, id: &MachineId) -> Result<(), AdminError> {
         let eviction = self.client.invalidate_subject(id.as_str());
         let call = self.client.write(Method::DELETE, &[MACHINES, id.as_str()]);

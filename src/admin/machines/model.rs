@@ -1,4 +1,4 @@
-//! InvalidationTarget Clerk says of a machine.
+//! A machine as Clerk returns it.
 
 use std::time::{Duration, SystemTime};
 
@@ -33,10 +33,10 @@ pub struct Machine {
     /// Its name.
     #[serde(default)]
     pub name: String,
-    /// The Clerk instance that it belongs to.
+    /// The Clerk instance to which it belongs.
     #[serde(default)]
     pub instance_id: String,
-    /// The lifetime of its tokens where none is asked for.
+    /// The default lifetime of its tokens.
     #[serde(default, with = "wire::seconds")]
     pub default_token_ttl: Option<Duration>,
     /// The machines that it may reach.
@@ -45,12 +45,12 @@ pub struct Machine {
     /// When it was created.
     #[serde(default, with = "wire::time")]
     pub created_at: Option<SystemTime>,
-    /// When it was last changed.
+    /// When it was last updated.
     #[serde(default, with = "wire::time")]
     pub updated_at: Option<SystemTime>,
 }
 
-/// A machine as it stands in the list of another: Clerk does not say there what it may reach.
+/// A machine in the list of another one; Clerk does not include there what it may reach.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ScopedMachine {
@@ -67,14 +67,14 @@ pub struct ScopedMachine {
 pub struct CreatedMachine {
     /// The machine.
     pub machine: Machine,
-    /// Its secret, which [`Machines::get_secret_key`](super::Machines::get_secret_key) gives again.
+    /// Its secret; [`Machines::get_secret_key`](super::Machines::get_secret_key) returns it again.
     pub secret_key: MachineSecretKey,
 }
 
-/// InvalidationTarget the answer to a look-up must say beside what a [`Machine`] holds.
+/// The members that the response to a lookup must have besides those of a [`Machine`].
 ///
-/// Who may call whom is decided by it, so nothing is taken for granted: a list that is missing is
-/// not an empty one, and an answer about another machine decides nothing about this one.
+/// The receiver check depends on it. A missing list is therefore not an empty one, and a response
+/// about another machine decides nothing about this one.
 #[derive(Deserialize)]
 struct CacheState {
     object: String,
@@ -83,7 +83,7 @@ struct CacheState {
     _scoped_machines: IgnoredAny,
 }
 
-/// Reads the answer to a look-up of this machine.
+/// Parses the response to a lookup of this machine.
 pub(super) fn found(answer: &[u8], asked: &MachineId) -> Result<Machine, AdminError> {
     let CacheState { object, id, .. } =
         serde_json::from_slice(answer).map_err(AdminError::decode)?;
@@ -93,7 +93,7 @@ pub(super) fn found(answer: &[u8], asked: &MachineId) -> Result<Machine, AdminEr
     serde_json::from_slice(answer).map_err(AdminError::decode)
 }
 
-/// Leaves out what has no identifier of a machine: one odd entry must not hide the others.
+/// Skips entries without a valid machine id, so that one malformed entry does not hide the others.
 fn scoped_machines<'de, D>(deserializer: D) -> Result<Vec<ScopedMachine>, D::Error>
 where
     D: Deserializer<'de>,
@@ -109,7 +109,7 @@ where
 }
 
 impl Machine {
-    /// Tells whether this machine may reach that one.
+    /// Returns `true` if this machine may reach the other one.
     #[must_use]
     pub fn can_reach(&self, other: &MachineId) -> bool {
         self.scoped_machines

@@ -1,4 +1,4 @@
-//! Who may reach whom.
+//! Scopes: which machine may reach which.
 
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use crate::admin::wire::{self, Gone};
 use crate::backend::AdminError;
 use crate::id::MachineId;
 
-/// That one machine may reach another.
+/// A scope that allows one machine to reach another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MachineScope {
@@ -18,7 +18,7 @@ pub struct MachineScope {
     pub from_machine_id: MachineId,
     /// The machine that is called.
     pub to_machine_id: MachineId,
-    /// Since when.
+    /// When it was created.
     #[serde(default, with = "wire::time")]
     pub created_at: Option<SystemTime>,
 }
@@ -29,13 +29,14 @@ struct Body<'a> {
 }
 
 impl Machines<'_> {
-    /// Lets the machine `from` reach the machine `to`; at most 150 for each `from`.
+    /// Allows the machine `from` to reach the machine `to`; at most 150 scopes for each `from`.
     ///
-    /// Opaque tokens that exist already keep the scopes they were created with.
+    /// Existing opaque tokens keep the scopes that they were created with.
     ///
     /// # Errors
     ///
-    /// As every call may; a conflict if the scope is there already.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind), and with a conflict if the
+    /// scope already exists.
     pub async fn create_scope(
         self,
         from: &MachineId,
@@ -48,14 +49,15 @@ impl Machines<'_> {
         eviction.after(call.send(self.client).await)
     }
 
-    /// No longer lets the machine `from` reach the machine `to`.
+    /// Removes the scope that allows the machine `from` to reach the machine `to`.
     ///
-    /// InvalidationTarget the verifier knows of `from` is forgotten at once. Opaque tokens that exist already
-    /// keep the scopes they were created with; revoke them too if they must not be used any more.
+    /// Cached verdicts on `from` are invalidated in this process. Existing opaque tokens keep the scopes
+    /// that they were created with; revoke them, too, if they must not be used any more.
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such scope.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such scope.
     pub async fn delete_scope(self, from: &MachineId, to: &MachineId) -> Result<(), AdminError> {
         let eviction = self.client.invalidate_subject(from.as_str());
         let path = [MACHINES, from.as_str(), "scopes", to.as_str()];

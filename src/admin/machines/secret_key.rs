@@ -1,4 +1,5 @@
-//! A machine's secret: read, and rotated exactly once even if an answer is lost.
+//! Reads and rotates a machine's secret; a rotation happens exactly once, even if a response is
+//! lost.
 
 use std::time::Duration;
 
@@ -39,20 +40,24 @@ impl Machines<'_> {
     ///
     /// # Errors
     ///
-    /// As every call may; [`AdminError::is_not_found`] if there is no such machine.
+    /// Fails as described in [`AdminErrorKind`](crate::AdminErrorKind).
+    /// [`AdminError::is_not_found`] returns `true` if there is no such machine.
     pub async fn get_secret_key(self, id: &MachineId) -> Result<MachineSecretKey, AdminError> {
         get_secret_key(self.client, id).await
     }
 
-    /// Gives a machine a new secret; the previous one stays valid for `previous_token_ttl`: whole
-    /// seconds, from zero to eight hours.
+    /// Rotates the secret of a machine.
     ///
-    /// A service that uses the secret itself is better served by
-    /// [`MachineSecret::rotate`](crate::MachineSecret::rotate).
+    /// The previous secret stays valid for `previous_token_ttl`: whole seconds, from zero to eight
+    /// hours.
+    ///
+    /// A service that uses the secret itself should use
+    /// [`MachineSecret::rotate`](crate::MachineSecret::rotate) instead.
     ///
     /// # Security
     ///
-    /// Zero ends the previous secret at once, and with it every request that still uses it.
+    /// With zero, the previous secret becomes invalid immediately, and requests that still use it
+    /// fail.
     pub fn rotate_secret_key(
         self,
         id: &MachineId,
@@ -68,23 +73,24 @@ impl Machines<'_> {
 }
 
 impl RotateSecretKey {
-    /// Tells which secret the machine has now, which saves reading it first.
+    /// Sets the current secret of the machine, which saves the call that reads it.
     pub fn previous(mut self, secret: MachineSecretKey) -> Self {
         self.previous = Some(secret);
         self
     }
 
-    /// Rotates, and returns the new secret.
+    /// Rotates the secret, and returns the new one.
     ///
-    /// The request is sent once. If its answer is lost, the secret is read: one that differs from
-    /// the previous one is the new one. For this the previous secret is read before, unless it was
-    /// [given](Self::previous).
+    /// The request is sent once. If its response is lost, the secret is read back; one that differs
+    /// from the previous one is the new one. For this purpose the previous secret is read first,
+    /// unless it was [set](Self::previous).
     ///
     /// # Errors
     ///
-    /// Fails without a call for a `previous_token_ttl` out of bounds, and as every call may. After
-    /// an error whose [outcome is unknown](AdminError::is_outcome_unknown) the secret could not be
-    /// read back, or was still the previous one.
+    /// Fails without a call if `previous_token_ttl` is out of bounds, and otherwise as described in
+    /// [`AdminErrorKind`](crate::AdminErrorKind). If the [outcome is
+    /// unknown](AdminError::is_outcome_unknown), the secret could not be read back, or was still
+    /// the previous one.
     pub async fn send(self) -> Result<MachineSecretKey, AdminError> {
         let body = Body {
             previous_token_ttl: whole_previous_token_ttl(self.previous_token_ttl)?,
@@ -107,7 +113,7 @@ impl RotateSecretKey {
             .map(|Secret { secret }| secret)
     }
 
-    /// Finds out what became of a rotation whose answer is lost.
+    /// Determines the outcome of a rotation whose response was lost.
     async fn read_back(
         &self,
         previous: &MachineSecretKey,

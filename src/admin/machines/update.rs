@@ -40,14 +40,14 @@ impl UpdateMachine {
         }
     }
 
-    /// Sets another name (1 to 255 characters).
+    /// Sets the name (1 to 255 characters).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets the lifetime of tokens created from now on: whole seconds, from one second to ten
-    /// years.
+    /// Sets the default lifetime of tokens that are created from now on: whole seconds, from one
+    /// second to ten years.
     pub const fn default_token_ttl(mut self, ttl: Duration) -> Self {
         self.default_token_ttl = Some(ttl);
         self
@@ -57,7 +57,8 @@ impl UpdateMachine {
     ///
     /// # Errors
     ///
-    /// Fails without a call for a name or a lifetime out of bounds, and as every call may.
+    /// Fails without a call if the name or the lifetime is out of bounds, and otherwise as
+    /// described in [`AdminErrorKind`](crate::AdminErrorKind).
     pub async fn send(self) -> Result<Machine, AdminError> {
         if let Some(name) = &self.name {
             input::machine_name(name)?;
