@@ -16,22 +16,22 @@ use crate::identity::TokenFormat;
 use crate::machine_secret::MachineSecret;
 use crate::setting::MACHINE_SECRET_KEY;
 
-/// Early enough for an outage of a fifth of the lifetime: 12 minutes of an hour.
+/// Leaves a fifth of the lifetime for an outage: 12 minutes of an hour.
 const REFRESH_AT: f64 = 0.8;
-/// Covers the way to the receiver and clocks that disagree by some seconds.
+/// Covers the latency to the receiver and a clock skew of a few seconds.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
-/// As the authenticator's timeout: a caller may be waiting.
+/// The authenticator's timeout: a caller may be waiting.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// At most 2 880 forced mints a day, $2.88 at Clerk's price of $0.001 each.
 const FORCE_COOLDOWN: Duration = Duration::from_secs(30);
-/// No setting is longer, so that none can overflow where times are added.
+/// The upper bound of times, so that their sums cannot overflow.
 const HOUR: Duration = Duration::from_secs(3_600);
-/// The longest lifetime that Clerk gives a machine's tokens: ten years.
+/// The longest lifetime that Clerk allows for M2M tokens: ten years.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(315_360_000);
 
-/// Collects the settings of an [`M2mTokenSource`].
+/// Builder for an [`M2mTokenSource`].
 ///
-/// Every mistake is reported by [`build`](Self::build), with the setting's name and what to do.
+/// [`build`](Self::build) reports every invalid setting, with its name and the fix.
 #[derive(Clone)]
 #[must_use]
 pub struct M2mTokenSourceBuilder {
@@ -72,51 +72,54 @@ impl M2mTokenSourceBuilder {
         ("CLERK_API_URL", |builder, it| builder.api_url(it)),
     ];
 
-    /// Takes `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the environment; an empty
-    /// variable counts as none.
+    /// Creates a builder with the settings from the environment variables
+    /// `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL`.
+    ///
+    /// An empty variable counts as not set.
     ///
     /// # Errors
     ///
-    /// Fails for a variable that is not Unicode.
+    /// Fails if a variable is not valid Unicode.
     pub fn from_env() -> Result<Self, BuildError> {
         from_env(Self::default(), &Self::VARIABLES)
     }
 
-    /// Uses this machine secret, fixed or kept fresh; see [`MachineSecret`].
+    /// Sets the machine secret, either fixed or kept up to date; see [`MachineSecret`].
     ///
-    /// With a managed secret the source follows a rotation by itself: the mint that Clerk refuses
-    /// reloads the secret and is sent once more.
+    /// With a managed secret, the source follows rotations by itself: if Clerk refuses the secret,
+    /// it is loaded again and the mint is sent once more.
     pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
         self.access.set_machine_secret(secret);
         self
     }
 
-    /// Uses the secret of this machine (`ak_…`), as it stays.
+    /// Sets a fixed machine secret (`ak_…`).
     pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
         self.access.set_machine_secret_key(key);
         self
     }
 
-    /// Sets the form of the tokens; opaque by default, as Clerk's.
+    /// Sets the format of the tokens; opaque by default.
     ///
-    /// Receivers verify a JWT themselves, at no price, and nobody can revoke it. See the
-    /// [table of costs](super#what-it-costs).
+    /// Receivers verify a JWT locally and free of charge, but it cannot be revoked. See [what it
+    /// costs](super#what-it-costs).
     pub const fn format(mut self, format: TokenFormat) -> Self {
         self.settings.format = format;
         self
     }
 
-    /// Sets the lifetime of the tokens; by default the machine's (one hour unless changed).
+    /// Sets the lifetime of the tokens; by default that of the machine (one hour unless changed).
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.lifetime = Some(lifetime);
         self
     }
 
-    /// Sets claims that every token carries; a JSON object.
+    /// Sets custom claims of the tokens, a JSON object.
     ///
     /// # Security
     ///
-    /// Receivers can read them, and they are this machine's own statements about itself.
+    /// Receivers can read the claims. To them, the claims are statements of the sender, not of
+    /// Clerk.
     pub fn claims(mut self, claims: impl Serialize) -> Self {
         self.claims = Some(match serde_json::to_value(claims) {
             Ok(claims @ Value::Object(_)) => Ok(claims),
@@ -126,90 +129,91 @@ impl M2mTokenSourceBuilder {
         self
     }
 
-    /// Lets the replicas of a service share one token, through Clerk's
-    /// `min_remaining_ttl_seconds`; off by default, opaque tokens only.
+    /// Shares a token between the replicas of a service, using Clerk's `min_remaining_ttl_seconds`;
+    /// off by default, for opaque tokens only.
     ///
-    /// Clerk answers with an existing token of the same machine and the same claims that lives
-    /// long enough. For many replicas, and for processes that live shorter than a token.
+    /// Clerk then returns an existing token of the same machine with the same claims, if its
+    /// remaining lifetime is long enough. Useful with many replicas, and for processes that are
+    /// shorter-lived than a token.
     pub const fn share_between_replicas(mut self, share: bool) -> Self {
         self.settings.shared = share;
         self
     }
 
-    /// Renews a token when this part of its lifetime is over, give or take 0.05; 0.8 by default,
-    /// and at most 0.5 for lifetimes under 120 seconds.
+    /// Sets the fraction of the lifetime after which a token is renewed, ± 0.05; 0.8 by default,
+    /// and at most 0.5 for lifetimes below 120 seconds.
     pub const fn refresh_at(mut self, fraction: f64) -> Self {
         self.settings.refresh_at = fraction;
         self
     }
 
-    /// Stops preferring a token this long before it expires; 10 seconds by default, and at most a
-    /// quarter of what it has left when it is received.
+    /// Sets how long before its expiry a token is replaced even if callers must wait; 10 seconds by
+    /// default, and at most a quarter of the remaining lifetime on arrival.
     ///
-    /// Within the margin a caller waits for a new token, and gets the old one if none comes.
+    /// Within the margin, a caller waits for a new token, and gets the old one if that fails.
     pub const fn expiry_margin(mut self, margin: Duration) -> Self {
         self.settings.expiry_margin = margin;
         self
     }
 
-    /// Gives up on a mint after this time, fetching the machine secret included; 3 seconds by
+    /// Sets the timeout of a mint, including the loading of the machine secret; 3 seconds by
     /// default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// Mints at most one token in this time because a receiver refused the present one; 30 seconds
+    /// Sets the minimum time between two mints that are forced by a receiver's refusal; 30 seconds
     /// by default.
     ///
     /// # Security
     ///
-    /// Bounds what a receiver that always answers 401 can cost: each mint is billed.
+    /// Bounds the cost of a receiver that always responds with 401. Each mint is billed.
     pub const fn force_cooldown(mut self, cooldown: Duration) -> Self {
         self.force_cooldown = cooldown;
         self
     }
 
-    /// Calls another address than `https://api.clerk.com`: a host, without a path. A trailing `/v1`
-    /// is taken off.
+    /// Sets the base URL of the Backend API; `https://api.clerk.com` by default.
+    ///
+    /// The URL must not have a path. A trailing `/v1` is removed.
     ///
     /// # Security
     ///
-    /// `http` is taken for loopback addresses only.
+    /// `http` is accepted for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.access.set_api_url(url);
         self
     }
 
-    /// Calls Clerk through this client instead of one of our own.
+    /// Sets the HTTP client for calls to Clerk.
     ///
     /// # Security
     ///
-    /// Turn its redirects off: a redirect would carry the machine secret elsewhere.
+    /// Disable its redirects. A redirect would send the machine secret to another host.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
         self
     }
 
-    /// Tells the time by another clock, for tests.
+    /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Checks the settings and makes the source; nothing is called.
+    /// Checks the settings and builds the source; makes no call.
     ///
     /// # Errors
     ///
-    /// Fails without a machine secret, for a setting that is out of its range, and for JWTs that
-    /// are to be shared.
+    /// Fails without a machine secret, if a setting is out of range, and if JWTs are to be shared.
     pub fn build(self) -> Result<M2mTokenSource, BuildError> {
         self.check()?;
         if self.access.secrets()?.machine.is_none() {
             let problem = "is missing; set it, or the variable";
             return Err(BuildError::new(MACHINE_SECRET_KEY, problem));
         }
-        // The mint as a whole has a deadline, the fetch of the secret included.
+        // The deadline applies to the mint as a whole, including the loading of the secret.
         let mut client = AdminClient::builder().access(self.access).timeout(HOUR);
         if let Some(http) = self.http {
             client = client.http_client(http);
@@ -276,18 +280,19 @@ impl fmt::Debug for M2mTokenSourceBuilder {
 }
 
 impl M2mTokenSource {
-    /// Starts with the defaults.
+    /// Returns a builder with the default settings.
     pub fn builder() -> M2mTokenSourceBuilder {
         M2mTokenSourceBuilder::default()
     }
 
-    /// Takes `CLERK_MACHINE_SECRET_KEY` and `CLERK_API_URL` from the environment.
+    /// Creates a source from the environment variables `CLERK_MACHINE_SECRET_KEY` and
+    /// `CLERK_API_URL`.
     ///
-    /// To add settings of your own, start from [`M2mTokenSourceBuilder::from_env`].
+    /// To change further settings, start with [`M2mTokenSourceBuilder::from_env`].
     ///
     /// # Errors
     ///
-    /// Fails as [`M2mTokenSourceBuilder::build`] does, and for a variable that is not Unicode.
+    /// Fails like [`M2mTokenSourceBuilder::build`], and if a variable is not valid Unicode.
     pub fn from_env() -> Result<Self, BuildError> {
         M2mTokenSourceBuilder::from_env()?.build()
     }

@@ -1,4 +1,4 @@
-//! Why there is no token for an outgoing call.
+//! The error of a token source.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,41 +8,42 @@ use serde::Serialize;
 
 use crate::backend::{AdminError, AdminErrorKind};
 
-/// Why an [`M2mTokenSource`](super::M2mTokenSource) has no token to give; cheap to clone.
+/// Error of an [`M2mTokenSource`](super::M2mTokenSource) that has no token to return; cheap to
+/// clone.
 ///
-/// Never final: the source tries again after a pause, see
+/// No error is final: the source asks Clerk again after a pause, see
 /// [`retry_after`](Self::retry_after).
 ///
 /// # Security
 ///
-/// Neither `Debug` nor `Display` nor any source shows a token or a secret.
+/// Neither `Debug` nor `Display` nor any source contains a token or a secret.
 #[derive(Clone)]
 pub struct TokenSourceError {
     cause: Arc<Cause>,
     retry_after: Option<Duration>,
 }
 
-/// The classes of [`TokenSourceError`].
+/// The kinds of [`TokenSourceError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TokenSourceErrorKind {
     /// Clerk refuses the machine secret (401, 403), or there is none.
     Credentials,
-    /// The plan's quota of M2M tokens is used up (`token_quota_exceeded`).
+    /// The plan's quota of M2M tokens is exhausted (`token_quota_exceeded`).
     Quota,
-    /// Clerk asks for fewer calls (429).
+    /// Clerk limits the rate of calls (429).
     RateLimited,
-    /// Clerk cannot be reached, does not answer in time, or fails (5xx).
+    /// Clerk is unreachable, does not respond in time, or fails (5xx).
     Unavailable,
-    /// Clerk refuses the lifetime, the claims or another setting of this source (400, 422).
+    /// Clerk rejects the lifetime, the claims or another setting of this source (400, 422).
     Rejected,
-    /// Clerk's answer cannot be read.
+    /// Clerk's response cannot be parsed.
     Unreadable,
-    /// The token was expired on arrival: the clock of this machine or Clerk's is wrong.
+    /// The token was expired on arrival: the clock of this host or Clerk's is wrong.
     Clock,
-    /// The task that asked Clerk ended early, as when its runtime shuts down; or there is no
-    /// Tokio runtime.
+    /// The task that asked Clerk ended early, for example because its runtime shut down, or there
+    /// is no Tokio runtime.
     Interrupted,
 }
 
@@ -123,7 +124,7 @@ impl TokenSourceError {
         self
     }
 
-    /// Returns the class of this error.
+    /// Returns the kind of this error.
     #[must_use]
     pub fn kind(&self) -> TokenSourceErrorKind {
         match &*self.cause {
@@ -135,14 +136,14 @@ impl TokenSourceError {
         }
     }
 
-    /// Returns the time after which the source asks Clerk again; until then it answers at once
-    /// with this error.
+    /// Returns the time after which the source asks Clerk again. Until then it returns this error
+    /// immediately.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Returns how long Clerk itself asks to be left alone.
+    /// Returns the `Retry-After` of Clerk's response.
     pub(super) fn asked_pause(&self) -> Option<Duration> {
         match &*self.cause {
             Cause::Clerk { error, .. } => error.retry_after(),

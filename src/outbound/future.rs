@@ -1,4 +1,4 @@
-//! The future of a call: the wait for a token, the call, and perhaps one more of each.
+//! The response future: waits for a token, sends the request, and may do both once more.
 
 use std::fmt;
 use std::future::Future;
@@ -25,13 +25,12 @@ type TokenFuture = BoxFuture<'static, Result<OutboundToken, TokenSourceError>>;
 pin_project! {
     /// The future of [`M2mTokenService`](super::M2mTokenService).
     ///
-    /// Nothing is boxed and nothing awaited but the client's own future while a valid token is at
-    /// hand.
+    /// While there is a valid token, it boxes nothing and awaits only the client's own future.
     pub struct M2mTokenFuture<S, A>
     where
         S: Service<Request<A>>,
     {
-        // What is under way with a token of ours; none for a request that is passed on as it is.
+        // The request that was sent with our token; `None` for one that is passed on unchanged.
         sent: Option<Sent<S, A>>,
         #[pin]
         state: State<S, A>,
@@ -44,30 +43,30 @@ pin_project! {
     where
         S: Service<Request<A>>,
     {
-        // Only where there is no token at hand.
+        // Only if there is no valid token.
         Waiting { wait: Option<Wait<S, A>> },
         Calling { #[pin] call: S::Future },
-        // The answer was 401; it is kept for the case that no other token comes.
+        // The response was 401; it is kept in case there is no other token.
         Renewing { renewal: Option<Renewal<S, A>> },
         Readying { again: Option<Again<S, A>> },
         Failed { error: Option<TokenSourceError> },
     }
 }
 
-/// A request with a token of ours that is under way.
+/// A request that was sent with our token.
 pub(super) struct Sent<S, A> {
     pub(super) source: M2mTokenSource,
     pub(super) token: OutboundToken,
     pub(super) spare: Option<Spare<S, A>>,
 }
 
-/// What a second try takes.
+/// What a second attempt needs.
 pub(super) struct Spare<S, A> {
     pub(super) request: Request<A>,
     pub(super) service: S,
 }
 
-/// A request that waits for a token, and the service that was ready for it.
+/// A request that waits for a token, and the service that was polled ready for it.
 pub(super) struct Wait<S, A> {
     pub(super) token: TokenFuture,
     pub(super) source: M2mTokenSource,
@@ -76,7 +75,7 @@ pub(super) struct Wait<S, A> {
     pub(super) spare: Option<Spare<S, A>>,
 }
 
-/// An answer of 401, and the wait for another token than the one that was refused.
+/// A 401 response, and the wait for another token than the one that was refused.
 struct Renewal<S: Service<Request<A>>, A> {
     token: TokenFuture,
     source: M2mTokenSource,
@@ -85,7 +84,7 @@ struct Renewal<S: Service<Request<A>>, A> {
     spare: Spare<S, A>,
 }
 
-/// The second try, whose service is not ready yet.
+/// The second attempt, whose service is not ready yet.
 struct Again<S, A> {
     source: M2mTokenSource,
     token: OutboundToken,
@@ -167,8 +166,8 @@ where
                     }
                 }
                 StateProjection::Failed { error } => {
-                    // Polled again after its end, which the contract of futures forbids, it
-                    // never ends.
+                    // The contract of futures forbids polling after completion; such a poll stays
+                    // pending.
                     return match error.take() {
                         Some(error) => Poll::Ready(Err(error.into())),
                         None => Poll::Pending,
@@ -194,7 +193,7 @@ impl<S: Service<Request<A>>, A> Wait<S, A> {
 }
 
 impl<S: Service<Request<A>>, A> Sent<S, A> {
-    /// The receiver said 401 (rule O8): waits for another token, or gives the answer back.
+    /// The receiver responded with 401 (rule O8): waits for another token, or returns the response.
     fn renew(self, response: S::Response) -> Result<State<S, A>, S::Response> {
         let is_worth_it = self.source.refused(&self.token);
         let (true, Some(spare)) = (is_worth_it, self.spare) else {
@@ -216,7 +215,7 @@ impl<S: Service<Request<A>>, A> Sent<S, A> {
 }
 
 impl<S: Service<Request<A>>, A> Renewal<S, A> {
-    /// Without another token the first answer stands.
+    /// Without another token, the first response is returned.
     fn renewed(
         self,
         token: Result<OutboundToken, TokenSourceError>,
@@ -250,7 +249,7 @@ impl<S: Service<Request<A>>, A> Again<S, A> {
     }
 }
 
-/// 401, or gRPC's word for it where the answer is its headers alone (gRPC over HTTP/2,
+/// 401, or gRPC's equivalent if the response consists of headers only (gRPC over HTTP/2,
 /// "Trailers-Only").
 fn is_refusal<B>(response: &Response<B>) -> bool {
     is_refusing(response.status(), response.headers())

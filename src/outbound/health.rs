@@ -1,28 +1,28 @@
-//! The state of a token source, for a readiness route and for metrics.
+//! The health of a token source, for readiness probes and metrics.
 
 use serde::Serialize;
 
 use super::error::TokenSourceErrorKind;
 
-/// How an [`M2mTokenSource`](super::M2mTokenSource) is doing; nothing here is secret.
+/// A snapshot of the health of an [`M2mTokenSource`](super::M2mTokenSource); contains no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct TokenSourceHealth {
-    /// Whether a call made now would carry a token without waiting for Clerk.
+    /// Whether a call made now would get a token without waiting for Clerk.
     pub ready: bool,
-    /// Seconds since the present token was received; `None` without one.
+    /// Seconds since the current token was received; `None` without one.
     pub age_seconds: Option<u64>,
-    /// Seconds until the present token expires; `None` without one, and for one without expiry.
+    /// Seconds until the current token expires; `None` without one, and for one without expiry.
     pub expires_in_seconds: Option<u64>,
-    /// Whether Clerk is being asked for a token at this moment.
+    /// Whether a mint is in progress.
     pub minting: bool,
-    /// What went wrong with the last mint, if it failed.
+    /// The kind of the last mint's error, if it failed.
     pub problem: Option<TokenSourceErrorKind>,
-    /// The last thing that went wrong, even if it no longer is.
+    /// The kind of the most recent error, even if later mints succeeded.
     pub last_error: Option<TokenSourceErrorKind>,
-    /// How often Clerk answered with a token, a reused one included.
+    /// The number of tokens that Clerk returned, including reused ones.
     pub mints: u64,
-    /// How many mints were begun because a receiver refused the present token.
+    /// The number of mints that were forced by a receiver's refusal.
     pub forced: u64,
 }

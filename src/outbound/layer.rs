@@ -1,4 +1,4 @@
-//! The tower layer that gives a client's requests their token.
+//! The tower layer that adds tokens to the requests of a client.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,22 +9,23 @@ use super::origin::Origins;
 use super::source::M2mTokenSource;
 use crate::config::BuildError;
 
-/// A `tower` layer for HTTP and gRPC *clients*: adds this service's M2M token to the requests that
-/// go to the listed origins.
+/// Layer for HTTP and gRPC *clients* that adds this service's M2M token to requests to the listed
+/// origins.
 ///
-/// Goes around anything that is a `tower::Service` of requests: hyper-util's client, tonic's
-/// `Channel`. With the feature `reqwest-middleware` it is a middleware of that crate too. Elsewhere
-/// take [`OutboundToken::header`](super::OutboundToken::header).
+/// Wraps any `tower::Service` of HTTP requests, such as hyper-util's client or tonic's `Channel`.
+/// With the feature `reqwest-middleware`, it is a middleware of that crate, too. With other
+/// clients, use [`OutboundToken::header`](super::OutboundToken::header).
 ///
-/// A request that has an `Authorization` field already, or that goes elsewhere, is passed on as it
-/// is. Where a token is needed and there is none, the call fails with
+/// A request that already has an `Authorization` field, or that goes to another origin, is passed
+/// on unchanged. If a token is needed and there is none, the call fails with
 /// [`TokenSourceError`](super::TokenSourceError) and is not sent.
 ///
 /// # Redirects
 ///
-/// Put the layer *inside* a layer that follows redirects: each hop then passes it, and only hops to
-/// listed origins get the token. Outside, the token is in the request that is redirected, and the
-/// other layer has to take it off at a change of origin, as tower-http's and reqwest's do.
+/// Put this layer *inside* a layer that follows redirects. Each hop then passes through it, and
+/// only hops to listed origins get the token. Outside of such a layer, the redirected request
+/// contains the token, and the other layer must remove it when the origin changes, as tower-http's
+/// and reqwest's do.
 ///
 /// # Examples
 ///
@@ -39,8 +40,8 @@ use crate::config::BuildError;
 ///
 /// # Security
 ///
-/// The list of origins is compulsory: a client that also calls third parties, or that is led to
-/// one by a redirect, must not show them the token. Plain `http` is taken for loopback addresses
+/// The list of origins is mandatory, so that a client which also calls third parties, or is
+/// redirected to one, does not send them the token. Plain `http` is accepted for loopback addresses
 /// only.
 #[derive(Debug, Clone)]
 pub struct M2mTokenLayer<R = NoRetry> {
@@ -54,23 +55,24 @@ pub(super) struct Config {
     pub(super) origins: Origins,
 }
 
-/// A 401 goes to the caller; see [`M2mTokenLayer`].
+/// Returns a 401 to the caller; see [`M2mTokenLayer`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRetry;
 
-/// A 401 leads to one more try; see [`M2mTokenLayer::retry_once`].
+/// Retries once after a 401; see [`M2mTokenLayer::retry_once`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RetryOnce;
 
-/// Whether a request with a body `B` is sent once more after a 401; sealed.
+/// Decides whether a request with a body `B` is sent once more after a 401; sealed.
 pub trait RetryRequest<B>: sealed::Sealed {
-    /// Returns the request for the second try, if there is to be one.
+    /// Returns the request for the second attempt, if there is to be one.
     #[doc(hidden)]
     fn copy(request: &Request<B>) -> Option<Request<B>>;
 }
 
 pub(super) mod sealed {
-    /// Closes [`RetryRequest`](super::RetryRequest) and says the same where there is no body type.
+    /// Seals [`RetryRequest`](super::RetryRequest), and provides the same decision where there is
+    /// no body type.
     pub trait Sealed: Clone + Send + Sync + 'static {
         const RETRIES: bool;
     }
@@ -97,13 +99,13 @@ impl<B: Clone> RetryRequest<B> for RetryOnce {
 }
 
 impl M2mTokenLayer {
-    /// Adds the source's token to requests to these origins, such as `https://reports.internal` or
-    /// `http://127.0.0.1:4000`.
+    /// Creates a layer that adds the source's token to requests to these origins, such as
+    /// `https://reports.internal` or `http://127.0.0.1:4000`.
     ///
     /// # Errors
     ///
-    /// Fails for an empty list, for an origin that is neither https nor on a loopback address, and
-    /// for one with a path, a query or a user name.
+    /// Fails if the list is empty, or if an origin is neither https nor on a loopback address, or
+    /// has a path, a query or a user name.
     pub fn new<O: AsRef<str>>(
         source: M2mTokenSource,
         origins: impl IntoIterator<Item = O>,
@@ -112,16 +114,16 @@ impl M2mTokenLayer {
         Ok(Self::with(source, origins))
     }
 
-    /// Adds the source's token to every request, whatever its origin.
+    /// Creates a layer that adds the source's token to every request, whatever its origin.
     ///
-    /// For a client that is bound to one origin and whose requests do not name it yet, such as a
-    /// tonic `Channel`.
+    /// Intended for a client that is bound to one origin and whose requests do not contain it yet,
+    /// such as a tonic `Channel`.
     ///
     /// # Security
     ///
-    /// Whoever the client talks to gets the token. Use it only around a client that can reach one
-    /// service, over TLS or on this machine. A request that does name its origin still has to go
-    /// to https or to a loopback address.
+    /// Every server that the client calls gets the token. Use this only around a client that can
+    /// reach a single service, over TLS or on this host. A request that contains its origin must
+    /// still go to https or to a loopback address.
     #[must_use]
     pub fn any_origin(source: M2mTokenSource) -> Self {
         Self::with(source, Origins::Any)
@@ -136,12 +138,12 @@ impl M2mTokenLayer {
 }
 
 impl<R> M2mTokenLayer<R> {
-    /// Sends a request that was answered with 401 (or `grpc-status: 16`) once more, with a new
-    /// token.
+    /// Sends a request once more, with a new token, if the response is 401 (or `grpc-status: 16`).
     ///
-    /// Only where a new token is to be had: a receiver that refuses every token causes one mint in
-    /// 30 seconds, and no second request in between. The second answer goes to the caller as it
-    /// is. The body has to be `Clone`; a request is cloned before it is sent.
+    /// The request is only repeated if there is a new token. A receiver that refuses every token
+    /// causes at most one mint in 30 seconds, and no second request in between. The caller gets the
+    /// second response, whatever it is. The body must be `Clone`, because the request is cloned
+    /// before it is sent.
     #[must_use]
     pub fn retry_once(self) -> M2mTokenLayer<RetryOnce> {
         M2mTokenLayer {

@@ -1,4 +1,4 @@
-//! One mint: what is asked of Clerk, and what its answer means for the life of the token.
+//! A mint: the request to Clerk, and the times of the token that it returns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -20,9 +20,10 @@ const LIFETIME_WITHOUT_EXPIRY: Duration = Duration::from_secs(3_600);
 /// one failed attempt.
 const SHORT_LIFETIME: Duration = Duration::from_secs(120);
 const SHORT_REFRESH: f64 = 0.5;
-/// Renewals of many replicas are spread by this part of the lifetime, both ways.
+/// Spreads the renewals of many replicas by this fraction of the lifetime, in both directions.
 const REFRESH_JITTER: f64 = 0.05;
-/// Clerk takes whole seconds; one more than the present token has left makes it a new one.
+/// Clerk accepts whole seconds; one more than the remaining lifetime of the current token excludes
+/// it.
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// Mints tokens through the admin client.
@@ -33,7 +34,7 @@ pub(super) struct Minter {
     pub(super) settings: MintSettings,
 }
 
-/// The settings of a source that its mints go by.
+/// The settings that affect mints.
 #[derive(Debug, Clone)]
 pub(super) struct MintSettings {
     pub(super) format: TokenFormat,
@@ -48,17 +49,16 @@ pub(super) struct MintSettings {
 /// Why a token is minted.
 #[derive(Debug, Clone)]
 pub(super) enum Occasion {
-    /// There is none, or the present one is over.
+    /// There is none, or the current one has expired.
     First,
-    /// The present one is to be renewed.
+    /// The current one is due for renewal.
     Renewal(OutboundToken),
-    /// The present one was refused: with `min_remaining_ttl_seconds` Clerk would answer with it
-    /// again.
+    /// The current one was refused: with `min_remaining_ttl_seconds` Clerk would return it again.
     Refusal,
 }
 
 impl Minter {
-    /// Asks Clerk for one token.
+    /// Creates one token through the Backend API.
     pub(super) async fn mint(
         &self,
         occasion: &Occasion,
@@ -86,10 +86,11 @@ impl Minter {
         create.send().await
     }
 
-    /// Returns what a token has to live at least for Clerk to hand out an existing one (rule O6).
+    /// Returns the remaining lifetime that an existing token must have to be returned by Clerk
+    /// (rule O6).
     ///
-    /// Always more than the present one has left, or Clerk would answer with that; and more than
-    /// the part of the lifetime in which the token would be due for renewal at once.
+    /// It is always longer than that of the current one, or Clerk would return it. It is also
+    /// longer than the part of the lifetime in which a token is due for renewal immediately.
     fn min_remaining_ttl(&self, occasion: &Occasion) -> Option<Duration> {
         if !self.settings.shared {
             return None;
@@ -113,7 +114,7 @@ impl Minter {
         (!ttl.is_zero()).then_some(ttl)
     }
 
-    /// The last part of a lifetime, in which a token would be renewed at once.
+    /// The last part of a lifetime, in which a token is due for renewal.
     fn refresh_window(&self, lifetime: Duration) -> Duration {
         let window = 1.0 - self.refresh_fraction(lifetime) + REFRESH_JITTER;
         lifetime.mul_f64(window.clamp(0.0, 1.0))
@@ -146,7 +147,7 @@ impl Minter {
         })))
     }
 
-    /// Turns Clerk's times into those of this process (rules O2, O3 and O9).
+    /// Converts Clerk's times to those of this process (rules O2, O3 and O9).
     fn times(&self, created: &CreatedM2mToken) -> Result<Times, TokenSourceError> {
         let now = millis(self.clock.monotonic());
         let Some(expires) = created.info.expiration else {
@@ -170,7 +171,7 @@ impl Minter {
         }
         let lives = |at| expires.duration_since(at).ok();
         let lifetime = created.info.created_at.and_then(lives).unwrap_or(left);
-        // Where our clock is behind, Clerk's own arithmetic bounds the life.
+        // If our clock is behind, Clerk's own times bound the lifetime.
         let left = left.min(lifetime);
         let fresh_for = left.saturating_sub(self.settings.expiry_margin.min(left.mul_f64(0.25)));
         Ok(Times {
@@ -185,13 +186,14 @@ impl Minter {
 
     /// Returns after which time the token is due for renewal.
     ///
-    /// A token that another replica has used already is due when that part of its *lifetime* is
-    /// over; but never before half of what is left, or a wrong clock would renew without end.
+    /// A token that another replica has already used is due after that fraction of its *lifetime*,
+    /// but never before half of its remaining time: with a wrong clock, it would be renewed
+    /// endlessly.
     fn refresh_after(&self, lifetime: Duration, left: Duration, fresh_for: Duration) -> Duration {
         let fraction = self.vary(self.refresh_fraction(lifetime));
         let rest = lifetime.mul_f64(1.0 - fraction);
         let earliest = left.mul_f64(fraction.min(0.5));
-        // Before the token stops being fresh, so that the renewal is in the background.
+        // Before the token enters its margin, so that the renewal runs in the background.
         let latest = fresh_for.mul_f64(0.95);
         left.saturating_sub(rest).max(earliest).min(latest)
     }

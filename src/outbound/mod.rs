@@ -1,4 +1,4 @@
-//! The caller's half: M2M tokens for the calls that this service makes.
+//! M2M tokens for outgoing calls.
 #![doc = include_str!("../docs/outbound.md")]
 
 mod builder;

@@ -1,4 +1,4 @@
-//! Where a token may go: origins that were named, over https or to this machine itself.
+//! Where a token may be sent: to listed origins, over https or to a loopback address.
 
 use std::net::IpAddr;
 
@@ -10,10 +10,10 @@ use crate::transport::{BaseUrl, BaseUrlError};
 
 const SETTING: &str = "origins";
 
-/// The origins that a layer adds tokens for.
+/// The origins whose requests get a token.
 #[derive(Debug, Clone)]
 pub(super) enum Origins {
-    /// Those that the client behind the layer is connected to.
+    /// The origin to which the client behind the layer is connected.
     Any,
     Listed(Vec<Origin>),
 }
@@ -58,7 +58,7 @@ impl Origins {
         match (self, Target::of_uri(uri)) {
             (Self::Listed(origins), Some(target)) => target.is_among(origins),
             (Self::Any, Some(target)) => target.is_confidential(),
-            // No authority yet: that of the connection. An unknown scheme is none of ours.
+            // No authority yet: the connection determines it. Other schemes get no token.
             (Self::Any, None) => uri.scheme().is_none() && uri.authority().is_none(),
             (Self::Listed(_), None) => false,
         }
@@ -94,7 +94,7 @@ impl Origin {
 
 fn refused(text: &str, error: BaseUrlError) -> BuildError {
     match error {
-        // What stands there may be a password.
+        // The text may contain a password.
         BaseUrlError::Extras => BuildError::new(SETTING, error),
         _ => BuildError::new(SETTING, format!("`{text}`: {error}")),
     }

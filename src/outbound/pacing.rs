@@ -1,4 +1,4 @@
-//! When Clerk may be asked for a token again: after a failure, and after a receiver's refusal.
+//! Pauses between mints: after a failure, and after a receiver's refusal.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,15 @@ use crate::random;
 
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause: an outage that ends is noticed within this time.
+/// The longest pause: the end of an outage is noticed within this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The shortest pause, since full jitter may draw none at all.
+/// The shortest pause, since full jitter may result in zero.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// What does not mend by itself within seconds: an exhausted quota, a wrong clock. Each attempt
-/// may be billed.
+/// For failures that do not end within seconds: an exhausted quota, a wrong clock. Each attempt may
+/// be billed.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
 
-/// Holds back attempts; what every call reads of it is one atomic.
+/// Paces attempts; each call only reads one atomic.
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
     /// Milliseconds of the monotonic clock before which Clerk is not asked.
@@ -40,7 +40,7 @@ impl Pacing {
         millis(now) >= self.next.load(Ordering::Relaxed)
     }
 
-    /// Returns the error of the last attempt, with what is left of the pause after it.
+    /// Returns the error of the last attempt, with the rest of the pause after it.
     pub(super) fn held_back(&self, now: Duration) -> TokenSourceError {
         let left = self
             .next
@@ -51,7 +51,7 @@ impl Pacing {
         error.retried_after(Duration::from_millis(left))
     }
 
-    /// Notes a success; returns the class of the trouble that it ends.
+    /// Records a success; returns the kind of the problem that it ends.
     pub(super) fn succeeded(&self) -> Option<TokenSourceErrorKind> {
         let mut state = self.lock();
         state.failures = 0;
@@ -59,7 +59,7 @@ impl Pacing {
         state.problem.take().map(|error| error.kind())
     }
 
-    /// Notes a failure; returns it with the pause that follows, and whether it is news.
+    /// Records a failure; returns it with the pause that follows, and whether its kind is new.
     pub(super) fn failed(
         &self,
         error: TokenSourceError,
@@ -77,13 +77,13 @@ impl Pacing {
         (error, before.is_none_or(|before| before.kind() != kind))
     }
 
-    /// Holds the next attempt back for a moment: the last one brought nothing new.
+    /// Delays the next attempt, because the last one returned the same token.
     pub(super) fn hold(&self, now: Duration) {
         let next = millis(now.saturating_add(FIRST_PAUSE));
         self.next.store(next, Ordering::Relaxed);
     }
 
-    /// Takes leave for a mint that a refusal forces: at most one in each `cooldown` (rule O5).
+    /// Returns `true` if a refusal may force a mint: at most one per `cooldown` (rule O5).
     pub(super) fn may_force(&self, now: Duration, cooldown: Duration) -> bool {
         let mut state = self.lock();
         let rested = |at: Duration| now.saturating_sub(at) >= cooldown;
@@ -105,7 +105,7 @@ impl Pacing {
     }
 }
 
-/// Full jitter (a uniform draw up to a doubling bound), and at least what Clerk asks for.
+/// Full jitter (uniform up to a doubling bound), and at least Clerk's `Retry-After`.
 fn pause(error: &TokenSourceError, failures: u32) -> Duration {
     let asked = error.asked_pause().unwrap_or_default().min(LONG_PAUSE);
     let own = match error.kind() {

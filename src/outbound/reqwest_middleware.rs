@@ -1,4 +1,4 @@
-//! The same layer for users of reqwest, as a middleware of `reqwest-middleware`.
+//! The layer as a middleware of `reqwest-middleware`.
 
 use async_trait::async_trait;
 use http::{Extensions, header};
@@ -10,11 +10,11 @@ use super::layer::M2mTokenLayer;
 use super::layer::sealed::Sealed;
 use super::token::OutboundToken;
 
-/// Adds the token as the tower layer does.
+/// Adds the token like the tower layer.
 ///
-/// [`retry_once`](M2mTokenLayer::retry_once) takes a request whose body reqwest can clone; one with
-/// a streamed body is sent once. Redirects are reqwest's own: it takes `Authorization` off where
-/// host or port change.
+/// [`retry_once`](M2mTokenLayer::retry_once) needs a body that reqwest can clone. A request with a
+/// streamed body is sent once. reqwest itself follows redirects, and removes `Authorization` if the
+/// host or port changes.
 #[async_trait]
 impl<R: Sealed> Middleware for M2mTokenLayer<R> {
     async fn handle(

@@ -1,4 +1,4 @@
-//! The service around a client.
+//! The service that wraps a client.
 
 use std::task::{Context, Poll};
 
@@ -22,17 +22,17 @@ impl<S, R> M2mTokenService<S, R> {
         Self { inner, layer }
     }
 
-    /// Returns the client behind this service.
+    /// Returns a reference to the inner client.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Returns the client behind this service, to change it.
+    /// Returns a mutable reference to the inner client.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Gives the client behind this service back.
+    /// Consumes this service, and returns the inner client.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -87,7 +87,7 @@ where
             }
             Asked::Now(Err(error)) => M2mTokenFuture::failed(error),
             Asked::Later(token) => {
-                // The service that said it was ready goes with the request; its clone did not.
+                // The instance that was polled ready sends the request; its clone was not polled.
                 let clone = self.inner.clone();
                 let service = std::mem::replace(&mut self.inner, clone);
                 M2mTokenFuture::waiting(Wait {

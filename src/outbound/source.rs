@@ -1,4 +1,4 @@
-//! The source of tokens: hands out the present one, and has at most one mint under way.
+//! The token source: returns the current token, and runs at most one mint at a time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::clock::millis;
 use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::{NoRuntime, Tasks};
 
-/// Keeps an M2M token of this service at hand, for the calls that it makes; cheap to clone.
+/// Source of M2M tokens for the outgoing calls of this service; cheap to clone.
 ///
-/// All clones share one token. Nothing is called before the first token is needed, so a service
-/// starts while Clerk is away; [`warm_up`](Self::warm_up) mints it ahead of time. The rules are in
-/// the [module's docs](super).
+/// All clones share one token. It is minted when it is first needed, so that a service can start
+/// while Clerk is unreachable. [`warm_up`](Self::warm_up) mints it ahead of time. The [module
+/// docs](super) list the rules.
 ///
 /// # Examples
 ///
@@ -54,14 +54,14 @@ pub struct M2mTokenSource {
 
 /// What all clones of a source share.
 pub(super) struct Shared {
-    /// Read by every call without a lock, replaced as a whole.
+    /// The current token; read without a lock, replaced as a whole.
     present: ArcSwapOption<Minted>,
     minter: Minter,
     pacing: Pacing,
     force_cooldown: Duration,
     flights: SingleFlight<(), Outcome>,
     tasks: Tasks,
-    /// Mints under way: for a moment two, where the first was lost and another begun.
+    /// Mints in progress; briefly two if the first was lost and another one started.
     minting: AtomicU32,
     mints: AtomicU64,
     forced: AtomicU64,
@@ -69,14 +69,14 @@ pub(super) struct Shared {
 
 type Outcome = Result<OutboundToken, TokenSourceError>;
 
-/// A token, or the wait for one.
+/// A token, or a future for one.
 pub(super) enum Asked {
     Now(Outcome),
     Later(BoxFuture<'static, Outcome>),
 }
 
-/// How often a wait whose mint was lost begins another: the mint ran on the runtime of another
-/// caller, which has ended, or it panicked.
+/// How often a waiter starts another mint after one was lost: because it ran on another caller's
+/// runtime, which has shut down, or because it panicked.
 const ATTEMPTS_AFTER_LOSS: u32 = 2;
 
 impl M2mTokenSource {
@@ -96,15 +96,16 @@ impl M2mTokenSource {
         Self { shared }
     }
 
-    /// Returns the present token, minted first if there is none.
+    /// Returns the current token; mints one if there is none.
     ///
-    /// A valid token is returned at once, without a lock and without an allocation, also while
-    /// it is renewed in the background. May be dropped at any time: the mint goes on.
+    /// A valid token is returned immediately, without a lock and without an allocation, even while
+    /// it is renewed in the background. The future is cancel-safe: if it is dropped, the mint
+    /// continues.
     ///
     /// # Errors
     ///
-    /// Fails if there is no valid token and Clerk gives none, with
-    /// [`retry_after`](TokenSourceError::retry_after). The next call after that time asks again.
+    /// Fails if there is no valid token and Clerk returns none. The first call after
+    /// [`retry_after`](TokenSourceError::retry_after) asks Clerk again.
     pub async fn token(&self) -> Result<OutboundToken, TokenSourceError> {
         match self.ask() {
             Asked::Now(outcome) => outcome,
@@ -112,12 +113,12 @@ impl M2mTokenSource {
         }
     }
 
-    /// Tells the source that a receiver answered 401 to this token.
+    /// Reports that a receiver responded to this token with 401.
     ///
-    /// Returns `true` if the call is worth another try: the token is no longer the present one, or
-    /// a new one will be minted, which happens at most once in 30 seconds
-    /// ([`force_cooldown`](super::M2mTokenSourceBuilder::force_cooldown)). A token that is refused within
-    /// that time stays in use, since other receivers may well accept it.
+    /// Returns `true` if it makes sense to repeat the call: there is a newer token, or one will be
+    /// minted. That happens at most once in 30 seconds
+    /// ([`force_cooldown`](super::M2mTokenSourceBuilder::force_cooldown)). A token that is refused
+    /// within that time stays in use, since other receivers may accept it.
     pub fn refused(&self, token: &OutboundToken) -> bool {
         let shared = &*self.shared;
         let Some(present) = shared.present() else {
@@ -139,12 +140,12 @@ impl M2mTokenSource {
     ///
     /// # Errors
     ///
-    /// Fails as [`token`](Self::token) does.
+    /// Fails like [`token`](Self::token).
     pub async fn warm_up(&self) -> Result<(), TokenSourceError> {
         self.token().await.map(drop)
     }
 
-    /// Returns how the source is doing.
+    /// Returns a snapshot of the source's health.
     #[must_use]
     pub fn health(&self) -> TokenSourceHealth {
         let shared = &*self.shared;
@@ -169,7 +170,7 @@ impl M2mTokenSource {
         }
     }
 
-    /// Returns the present token at once, or the wait for a new one.
+    /// Returns the current token, or a future for a new one.
     pub(super) fn ask(&self) -> Asked {
         let shared = &self.shared;
         let Some(present) = shared.present() else {
@@ -196,16 +197,16 @@ impl Shared {
         self.minting.load(Ordering::Relaxed) > 0
     }
 
-    /// Begins a renewal in the background, unless one is under way or it is too early for one.
+    /// Starts a renewal in the background, unless one is in progress or a pause has not ended.
     fn renew_behind(self: &Arc<Self>) {
         if !self.is_minting() && self.pacing.allows(self.minter.clock.monotonic()) {
-            // Without a runtime it is left to a caller who has one.
+            // Without a runtime, a later caller that has one starts it.
             self.begin_or_join().ok();
         }
     }
 
-    /// Waits for a mint; where that fails, a token that is close to its end, or that one receiver
-    /// refused, is better than none.
+    /// Waits for a mint. If it fails, a token that is about to expire or was refused by a receiver
+    /// is better than none.
     fn wait(self: &Arc<Self>, spare: Option<OutboundToken>) -> Asked {
         let waiter = match self.begin_or_join() {
             Ok(Some(waiter)) => waiter,
@@ -224,7 +225,7 @@ impl Shared {
         }))
     }
 
-    /// A minute may have passed since the token was looked at.
+    /// The token may have expired during the wait.
     fn usable(&self, spare: Option<OutboundToken>) -> Option<OutboundToken> {
         let clock = &*self.minter.clock;
         spare.filter(|token| token.0.stage(clock) != Stage::Over)
@@ -236,7 +237,7 @@ impl Shared {
             if let Ok(outcome) = waiter.result(deadline).await {
                 return outcome;
             }
-            // The lost mint may be about to clear its place.
+            // The lost mint may be about to remove its entry.
             tokio::task::yield_now().await;
             match self.begin_or_join() {
                 Ok(Some(next)) => waiter = next,
@@ -256,7 +257,7 @@ impl Shared {
             .join_if((), &self.tasks, may_begin, move || shared.mint())
     }
 
-    /// Runs one mint; what it is for is decided while nobody else can begin one.
+    /// Runs a mint; its occasion is determined while no other one can start.
     fn mint(self: &Arc<Self>) -> impl Future<Output = Outcome> + Send + use<> {
         let (occasion, under_way) = (self.occasion(), UnderWay::begin(self));
         async move {
@@ -280,7 +281,7 @@ impl Shared {
         }
     }
 
-    /// Takes the outcome of a mint into use.
+    /// Applies the outcome of a mint.
     fn settle(&self, minted: Outcome) -> Outcome {
         let now = self.minter.clock.monotonic();
         match minted {
@@ -302,7 +303,7 @@ impl Shared {
         }
     }
 
-    /// Uses this token from now on, unless Clerk has handed out the present one again (rule O6).
+    /// Makes this the current token, unless Clerk returned the current one again (rule O6).
     fn adopt(&self, token: OutboundToken, now: Duration) -> OutboundToken {
         match self.present() {
             Some(present) if present.0.id == token.0.id => {
@@ -320,7 +321,7 @@ impl Shared {
     }
 }
 
-/// Shows that a mint is under way, however it ends.
+/// Counts a mint in progress until it is dropped.
 struct UnderWay(Arc<Shared>);
 
 impl UnderWay {

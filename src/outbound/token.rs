@@ -1,4 +1,4 @@
-//! A token for outgoing calls, and how long it is worth using.
+//! A token for outgoing calls, and its stages.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,44 +12,44 @@ use crate::id::M2mTokenId;
 
 const BEARER: &str = "Bearer ";
 
-/// An M2M token of this service, as it goes into a request; cheap to clone.
+/// An M2M token for an outgoing request; cheap to clone.
 ///
 /// # Security
 ///
-/// `Debug` shows the token's identifier and never the token.
+/// `Debug` prints the token's identifier, never the token.
 #[derive(Clone)]
 pub struct OutboundToken(pub(super) Arc<Minted>);
 
-/// A token and its times: those that only move forward are milliseconds of the monotonic clock.
+/// A token and its times; the monotonic ones are in milliseconds.
 pub(super) struct Minted {
     /// `Bearer …`, marked as sensitive.
     pub(super) header: HeaderValue,
     pub(super) id: M2mTokenId,
-    /// By the wall clock, since the Unix epoch.
+    /// The expiry by the wall clock, since the Unix epoch.
     pub(super) expires_at: Option<Duration>,
-    /// How long Clerk lets it live, from its creation.
+    /// The whole lifetime, from its creation.
     pub(super) lifetime: Duration,
     pub(super) received_at: u64,
-    /// From here on a call of `token()` begins a mint in the background.
+    /// From then on, a call of `token()` starts a mint in the background.
     pub(super) refresh_at: AtomicU64,
-    /// From here on a caller waits for a new token, if there is one to be had.
+    /// From then on, a caller waits for a new token.
     pub(super) fresh_until: u64,
-    /// From here on the token is not used at all.
+    /// From then on, the token is not used.
     pub(super) usable_until: u64,
-    /// The monotonic second in which the wall clock was last looked at.
+    /// The monotonic second in which the wall clock was last read.
     pub(super) looked_at: AtomicU64,
-    /// A receiver has refused it, and a new one may be minted.
+    /// Whether a receiver has refused it and a new one may be minted.
     pub(super) refused: AtomicBool,
 }
 
-/// How far a token is through its life.
+/// The stage of a token's lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Used as it is.
     Fresh,
     /// Used as it is, and renewed in the background.
     Due,
-    /// Used only if no new one comes: close to its end, or refused.
+    /// Used only if there is no new one: about to expire, or refused.
     Spare,
     /// Not used.
     Over,
@@ -58,7 +58,7 @@ pub(super) enum Stage {
 impl OutboundToken {
     /// Returns the value for the `Authorization` field (`Bearer …`), marked as sensitive.
     ///
-    /// The clone shares its bytes and allocates nothing.
+    /// The returned value shares the token's bytes and does not allocate.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
         self.0.header.clone()
@@ -68,7 +68,7 @@ impl OutboundToken {
     ///
     /// # Security
     ///
-    /// The name is long on purpose: every use is a place to review.
+    /// The name is explicit so that every use is easy to find in a review.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         let text = self.0.header.to_str().unwrap_or_default();
@@ -81,7 +81,7 @@ impl OutboundToken {
         &self.0.id
     }
 
-    /// Returns when the token expires; `None` for one that does not.
+    /// Returns when the token expires; `None` if it does not.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(self.0.expires_at?)
@@ -93,17 +93,18 @@ impl OutboundToken {
     }
 }
 
-/// Writes the `Authorization` field of a token, marked so that no layer below logs it.
+/// Returns the `Authorization` value of a token, marked as sensitive so that no layer below logs
+/// it.
 pub(super) fn authorization(token: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::try_from(format!("{BEARER}{token}")).ok()?;
     header.set_sensitive(true);
-    // The first clone of a value moves its bytes to where clones share them; later ones only count.
+    // The first clone moves the bytes into shared memory; later ones only increment a counter.
     let _shared = header.clone();
     Some(header)
 }
 
 impl Minted {
-    /// Returns how far the token is through its life (rules O2 and O3).
+    /// Returns the stage of the token (rules O2 and O3).
     pub(super) fn stage(&self, clock: &dyn Clock) -> Stage {
         let now = clock.monotonic();
         let millis = millis(now);
@@ -118,8 +119,8 @@ impl Minted {
         }
     }
 
-    /// Compares with the wall clock, once in each second: a machine that was suspended, or whose
-    /// clock was set, finds out within that second, and a hit reads one clock instead of two.
+    /// Compares the expiry with the wall clock, once per second. A host that was suspended, or
+    /// whose clock was set, notices within a second, and most calls read one clock instead of two.
     fn is_expired(&self, second: u64, clock: &dyn Clock) -> bool {
         if self.looked_at.load(Ordering::Relaxed) == second {
             return false;
@@ -131,7 +132,7 @@ impl Minted {
         expired
     }
 
-    /// Returns for how long the token may still be used.
+    /// Returns the remaining time for which the token may be used.
     pub(super) fn remaining(&self, clock: &dyn Clock) -> Duration {
         let by_age = self.usable_until.saturating_sub(millis(clock.monotonic()));
         let by_age = Duration::from_millis(by_age);

@@ -56,7 +56,7 @@ impl CreateM2mToken {
         }
     }
 
-    /// Sets the form; opaque by default.
+    /// Sets the format; opaque by default.
     pub const fn format(mut self, format: TokenFormat) -> Self {
         self.format = format;
         self
