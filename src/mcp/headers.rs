@@ -1,4 +1,5 @@
-//! The header fields by which an MCP request says what it asks for (protocol revision 2026-07-28).
+//! The header fields that name the method and tool of an MCP request (protocol revision
+//! 2026-07-28).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,14 +7,14 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::Reason;
 
-/// The first revision whose requests name their method and tool in header fields, which its servers
-/// hold against the body.
+/// The first revision whose requests name their method and tool in header fields, which servers
+/// must compare with the body.
 const FIRST: &str = "2026-07-28";
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// It is of an older revision: only the body says.
+    /// Unknown: in older revisions, only the body says so.
     InBody,
     /// A call of this tool.
     Tool(Box<str>),
@@ -22,8 +23,8 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Reads what a request asks for. Fields that are there twice, or whose value is none, could be
-    /// read by the server in another way.
+    /// Determines what a request asks for. Duplicate or malformed fields are an error, because the
+    /// server might read them differently.
     pub(super) fn of(headers: &HeaderMap, is_post: bool) -> Result<Self, Reason> {
         let version = one(headers, "mcp-protocol-version")?;
         if !version.is_some_and(|version| is_revision(&version) && *version >= *FIRST) {
@@ -40,7 +41,7 @@ impl Asked {
     }
 }
 
-/// Reads a field that may be there once.
+/// Reads a field that may appear once.
 fn one(headers: &HeaderMap, name: &str) -> Result<Option<Box<str>>, Reason> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -50,7 +51,7 @@ fn one(headers: &HeaderMap, name: &str) -> Result<Option<Box<str>>, Reason> {
     }
 }
 
-/// Reads a value, or the base64 that stands for one with characters that no field may hold.
+/// Decodes a value, which is base64 if it contains characters that are not allowed in a field.
 fn decoded(value: &HeaderValue) -> Option<Box<str>> {
     let text = value.to_str().ok()?.trim();
     let coded = text
@@ -64,7 +65,7 @@ fn decoded(value: &HeaderValue) -> Option<Box<str>> {
     }
 }
 
-/// `2026-07-28`: texts of this form are ordered as their dates are.
+/// Returns `true` for the form `2026-07-28`, in which strings sort like their dates.
 fn is_revision(text: &str) -> bool {
     let is_right = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',

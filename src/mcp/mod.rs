@@ -1,5 +1,7 @@
-//! What MCP servers need beside a protected resource: scopes for each tool, and sessions that stay
-//! with their owner.
+//! Layers for MCP servers: scopes per tool, and sessions that are bound to their owner.
+//!
+//! They complement [`ProtectedResource`](crate::ProtectedResource); the [guide](crate::docs::mcp)
+//! shows how they fit together.
 
 mod headers;
 mod scopes;

@@ -1,4 +1,4 @@
-//! A layer that asks for the scopes of a tool.
+//! A layer that requires scopes per tool.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,18 +19,20 @@ use crate::middleware::{
 };
 use crate::scope::{ScopeListError, ScopePolicy};
 
-/// Asks for scopes by the tool that an MCP request calls; stands inside the layer of a
-/// [`ProtectedResource`](crate::ProtectedResource) (P6).
+/// Layer that requires scopes depending on the tool that an MCP request calls.
 ///
-/// From protocol revision 2026-07-28 on, a request names its method and its tool in header fields,
-/// so that nothing of the body is read here. A client whose token lacks a scope gets 403 with all
-/// scopes of the tool, and signs in for them.
+/// Put it inside the layer of a [`ProtectedResource`](crate::ProtectedResource) (P6).
 ///
-/// Requests of older revisions name the tool in the body only. They are held against
-/// [`default`](Self::default), and the tool itself asks with
-/// [`require_scopes`](crate::require_scopes()). Where the server answers in one piece, as rmcp does with
-/// `json_response` and without sessions, its refusal becomes the same 403 for the client; where it
-/// has begun a stream, the error that the tool returns.
+/// Since protocol revision 2026-07-28, a request names its method and its tool in header fields, so
+/// that this layer does not read the body. If the token lacks a scope, the client gets a 403 with
+/// all scopes of the tool, and can sign in for them.
+///
+/// Requests of older revisions name the tool in the body only. For them, the layer requires the
+/// [`default`](Self::default) scopes, and the tool itself calls
+/// [`require_scopes`](crate::require_scopes()). If that fails before the server has sent its
+/// response, the client gets the same 403. This is the case for rmcp with `json_response` and
+/// without sessions. If the server has already started a stream, the client gets the error that the
+/// tool returns.
 ///
 /// # Examples
 ///
@@ -44,11 +46,11 @@ use crate::scope::{ScopeListError, ScopePolicy};
 ///
 /// # Security
 ///
-/// The client chooses the revision: let a tool that needs more than the default ask with
-/// [`require_scopes`](crate::require_scopes()) as well. And the server has to hold the header fields
-/// against the body, as the revision demands and rmcp does.
+/// The client chooses the revision. A tool that needs more than the default scopes must therefore
+/// call [`require_scopes`](crate::require_scopes()), too. The server must compare the header fields
+/// with the body, as the revision demands and as rmcp does.
 ///
-/// A list that is empty or holds what cannot be a scope lets nobody in.
+/// A list that is empty or contains an invalid scope rejects every request.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct McpScopes<R = EmptyBody> {
@@ -60,7 +62,7 @@ pub struct McpScopes<R = EmptyBody> {
 type Listed = Result<ScopePolicy, ScopeListError>;
 
 impl McpScopes {
-    /// Asks for nothing, and so lets in whom the layer outside lets in.
+    /// Creates a layer that requires no scopes yet.
     pub fn new() -> Self {
         Self {
             tools: Arc::default(),
@@ -77,7 +79,7 @@ impl Default for McpScopes {
 }
 
 impl<R> McpScopes<R> {
-    /// Asks for all of these scopes where this tool is called, and for no others.
+    /// Requires all of these scopes for calls of this tool, instead of the default ones.
     pub fn tool<S: AsRef<str>>(
         mut self,
         name: impl AsRef<str>,
@@ -88,14 +90,15 @@ impl<R> McpScopes<R> {
         self
     }
 
-    /// Asks for all of these scopes for every other request.
+    /// Requires all of these scopes for every other request.
     pub fn default<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.default = Some(ScopePolicy::all(scopes));
         self
     }
 
-    /// Answers rejections in a way of your own; by default with an empty body, which every server's
-    /// type of body can be.
+    /// Customizes the responses to rejected requests.
+    ///
+    /// By default their body is empty, which works with every body type that implements `Default`.
     pub fn on_rejection<N>(self, rejection: N) -> McpScopes<N> {
         McpScopes {
             tools: self.tools,
@@ -129,7 +132,7 @@ impl<S, R: Clone> Layer<S> for McpScopes<R> {
     }
 }
 
-/// The service of [`McpScopes`].
+/// Service of the [`McpScopes`] layer.
 #[derive(Debug, Clone)]
 pub struct McpScopesService<S, R = EmptyBody> {
     inner: S,
@@ -170,7 +173,7 @@ where
 }
 
 pin_project! {
-    /// The future of [`McpScopesService`].
+    /// Response future of [`McpScopesService`].
     pub struct McpScopesFuture<F, B, R> {
         #[pin]
         decided: ResponseFuture<F, B>,
@@ -189,7 +192,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.decided.poll(cx))?;
-        // The answer of the tool says no more than that it refused.
+        // The tool's own response only says that it refused.
         Poll::Ready(Ok(match this.refusal.get() {
             Some(error) => reject(this.rejection, &HeaderMap::new(), error.clone()),
             None => response,

@@ -1,4 +1,4 @@
-//! A layer that keeps sessions of an MCP server with those who began them.
+//! A layer that binds the sessions of an MCP server to the identity that started them.
 
 use std::fmt;
 use std::future::Future;
@@ -18,16 +18,18 @@ use crate::middleware::{EmptyBody, ResponseFuture, misplaced, reject};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
-/// Answers 404 to whoever uses a session (`Mcp-Session-Id`) that another identity began; stands
-/// inside a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer (P7).
+/// Layer that binds an MCP session (`Mcp-Session-Id`) to the identity that started it.
 ///
-/// MCP servers with sessions, which protocol revisions before 2026-07-28 have, know who begins a
-/// session, and take the session's id for proof of who uses it. With it anybody with a good token of
-/// their own reads, uses and ends the session of somebody else. rmcp is such a server.
+/// Other identities get 404. Put it inside a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer
+/// (P7).
 ///
-/// An identity is the type of the token, its subject and its client: a new token of the same client
-/// for the same user goes on with the session. A client takes the 404 for the end of its session and
-/// begins anew.
+/// Protocol revisions before 2026-07-28 have sessions. A server that treats the session id as proof
+/// of identity lets everybody who knows the id, and has a valid token of their own, use and end the
+/// session of somebody else. rmcp is such a server.
+///
+/// An identity is the type of the token, its subject and its client, so the session continues with
+/// a new token of the same client for the same user. A client treats the 404 as the end of its
+/// session and starts a new one.
 ///
 /// # Examples
 ///
@@ -42,10 +44,10 @@ const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 ///
 /// # Security
 ///
-/// A session that is not known here is nobody's: 404. So is one that was begun without a token, for
-/// everybody with one. Up to 10 000 sessions are known, 1 000 of one identity, each until it was not
-/// used for 24 hours; they are kept by keyed hashes. They are those of this process: replicas that
-/// share sessions need an affinity of sessions.
+/// An unknown session gets 404. So does a session that was started without a token, if the request
+/// has one. The layer stores up to 10 000 sessions, 1 000 of them per identity, as keyed hashes. A
+/// session expires after 24 hours without use. The sessions are those of this process: replicas
+/// need session affinity.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct McpSessionGuard {
@@ -53,7 +55,7 @@ pub struct McpSessionGuard {
 }
 
 impl McpSessionGuard {
-    /// Knows no session yet; clones know the same ones.
+    /// Creates a layer without sessions; its clones share them.
     pub fn new() -> Self {
         Self {
             sessions: Arc::new(Sessions::new()),
@@ -78,7 +80,7 @@ impl<S> Layer<S> for McpSessionGuard {
     }
 }
 
-/// The service of [`McpSessionGuard`].
+/// Service of the [`McpSessionGuard`] layer.
 #[derive(Debug, Clone)]
 pub struct McpSessionGuardService<S> {
     inner: S,
@@ -122,7 +124,7 @@ impl<S> McpSessionGuardService<S> {
     }
 }
 
-/// Reads the session of a request. Of two the server may take the other one.
+/// Reads the session of a request. Two are an error, because the server might use the other one.
 fn session(headers: &HeaderMap) -> Result<Option<&[u8]>, Reason> {
     let mut values = headers.get_all(SESSION_ID).iter();
     match (values.next(), values.next()) {
@@ -169,7 +171,7 @@ where
 }
 
 pin_project! {
-    /// The future of [`McpSessionGuardService`].
+    /// Response future of [`McpSessionGuardService`].
     pub struct McpSessionGuardFuture<F, B> {
         #[pin]
         decided: ResponseFuture<F, B>,

@@ -1,4 +1,4 @@
-//! Whose session is whose, by keyed hashes: neither an id nor an identity is kept.
+//! The owners of sessions, as keyed hashes: neither an id nor an identity is stored.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,18 +10,18 @@ use crate::cache::{BuildKeyHasher, CacheKey, Domain, KeyHasher};
 use crate::identity::MachineAuth;
 use crate::token::TokenType;
 
-/// Sessions in all. An entry takes about a hundred bytes, so a megabyte.
+/// The maximum number of sessions. An entry takes about a hundred bytes, so all of them a megabyte.
 const CAPACITY: usize = 10_000;
-/// Sessions of one owner: so many that no client needs more, and so few that one caller cannot push
-/// out those of all others.
+/// Sessions per owner: more than a client needs, and few enough that one caller cannot evict those
+/// of all others.
 const OF_ONE_OWNER: usize = 1_000;
-/// A session that nobody has used for so long is forgotten.
+/// A session that has not been used for this long is removed.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The owners of sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// `None` where the system has no randomness: then no session is anybody's.
+    /// `None` if the system has no source of randomness: then every session is rejected.
     hasher: Option<KeyHasher>,
     known: Mutex<HashMap<CacheKey, Entry, BuildKeyHasher>>,
 }
@@ -32,7 +32,7 @@ struct Entry {
     used: Instant,
 }
 
-/// Who sends a request, as a keyed hash.
+/// The sender of a request, as a keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Owner(CacheKey);
 
@@ -44,8 +44,8 @@ impl Sessions {
         }
     }
 
-    /// Returns who sends a request: the type of the token, its subject and its client. `None` stands
-    /// for everybody without a token.
+    /// Returns the sender of a request: the type of the token, its subject and its client. `None`
+    /// stands for all requests without a token.
     pub(super) fn owner(&self, auth: Option<&MachineAuth>) -> Option<Owner> {
         let mut bytes = Vec::new();
         if let Some(auth) = auth {
@@ -55,7 +55,7 @@ impl Sessions {
                 TokenType::OAuth => 3,
             };
             bytes.push(token_type);
-            // With its length, so that no two pairs read alike.
+            // Length-prefixed, so that different pairs have different bytes.
             bytes.extend(auth.subject().len().to_le_bytes());
             bytes.extend(auth.subject().as_bytes());
             bytes.extend(auth.client_id().unwrap_or_default().as_bytes());
@@ -64,7 +64,7 @@ impl Sessions {
         Some(Owner(hasher.key(Domain::Owner, &bytes)))
     }
 
-    /// Returns `true` if the session is this owner's, and notes that it was used.
+    /// Returns `true` if the session belongs to this owner, and records its use.
     pub(super) fn is_of(&self, session: &[u8], owner: Owner) -> bool {
         let now = Instant::now();
         let Some(key) = self.key(session) else {
@@ -79,7 +79,7 @@ impl Sessions {
         })
     }
 
-    /// Notes whose session it is. The first owner stays: ids are not given twice.
+    /// Records the owner of a session. The first owner stays, because ids are not reused.
     pub(super) fn note(&self, session: &[u8], Owner(owner): Owner) {
         let used = Instant::now();
         let Some(key) = self.key(session) else {
@@ -106,7 +106,7 @@ impl Sessions {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<CacheKey, Entry, BuildKeyHasher>) -> T) -> T {
-        // Nothing within can leave the table half changed.
+        // No panic can leave the table in an inconsistent state.
         work(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -117,10 +117,10 @@ impl Entry {
     }
 }
 
-/// Makes room for one more session: of an owner with too many, its own that was used longest ago,
-/// else that of anybody.
+/// Makes room for another session: removes the least recently used one, of the same owner if that
+/// has too many.
 ///
-/// Looks at all, which happens only when a session begins in a full table.
+/// Scans all sessions, which only happens when a session starts and the table is full.
 fn make_room(known: &mut HashMap<CacheKey, Entry, BuildKeyHasher>, owner: CacheKey, now: Instant) {
     if known.len() < OF_ONE_OWNER {
         return;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-/// The members that are served; RFC 9728 §3.2 wants those left out that have no value.
+/// The members of the document; RFC 9728 §3.2 requires that those without a value are omitted.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Document {
     resource: Box<str>,
@@ -30,13 +30,13 @@ impl Document {
         }
     }
 
-    /// Writes the document, with this authorization server if none was named.
+    /// Serializes the document, with this authorization server if none was set.
     pub(super) fn write(&self, default: Option<&str>) -> Bytes {
         let mut document = self.clone();
         if document.authorization_servers.is_empty() {
             document.authorization_servers = default.map(Into::into).into_iter().collect();
         }
-        // Texts and lists of texts are always written.
+        // Never fails: it only contains strings and lists of strings.
         serde_json::to_vec(&document).unwrap_or_default().into()
     }
 }

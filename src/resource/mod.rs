@@ -1,5 +1,5 @@
-//! Protected resources (RFC 9728): where a client learns which authorization server to ask, and the
-//! layer that lets in only tokens that were issued for the resource.
+//! OAuth protected resources (RFC 9728): metadata that names the authorization server, and a layer
+//! that only accepts tokens issued for the resource.
 
 mod document;
 mod service;
@@ -21,14 +21,14 @@ use crate::middleware::ClerkMachineAuth;
 use crate::scope::check_list;
 use crate::transport::BaseUrl;
 
-/// Where the metadata of a resource without a path is (RFC 9728 §3).
+/// The path of the metadata for a resource without a path (RFC 9728 §3).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// A resource that OAuth clients find by themselves, such as an MCP server (RFC 9728).
+/// An OAuth protected resource, such as an MCP server (RFC 9728).
 ///
-/// A client that gets a 401 reads in the challenge where the metadata of the resource is, there
-/// which authorization server to ask, gets a token that names the resource as its audience
-/// (RFC 8707), and comes back with it. Three lines make a service such a resource:
+/// A client that gets a 401 finds the URL of the resource's metadata in the challenge. The metadata
+/// names the authorization server. There, the client gets a token with the resource as its audience
+/// (RFC 8707), and comes back with it. Three lines turn a service into such a resource:
 ///
 /// ```
 /// # #[cfg(feature = "axum")]
@@ -44,23 +44,23 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 ///
 /// # Rules
 ///
-/// - **P1.** The metadata holds what is set here and nothing of any request, so a forged `Host` shows
-///   nowhere. It is answered without a token.
+/// - **P1.** The metadata contains what is configured here and nothing of any request, so a forged
+///   `Host` has no effect. It is served without a token.
 /// - **P2.** The challenge is `Bearer resource_metadata="…"`, then `error`, then `scope`.
 /// - **P3.** [`layer`](Self::layer) accepts OAuth tokens only, and only those that name the resource
 ///   as their audience.
-/// - **P4.** An audience may differ from the resource in the case of scheme and host, in the scheme's
-///   own port, and in one trailing slash. A prefix never matches.
-/// - **P5.** 401 and 403 name all scopes of the operation.
+/// - **P4.** An audience may differ from the resource in the case of scheme and host, in the
+///   default port, and in one trailing slash. A prefix never matches.
+/// - **P5.** 401 and 403 list all scopes of the operation.
 ///
-/// P6 is [`McpScopes`](crate::McpScopes), P7 [`McpSessionGuard`](crate::McpSessionGuard). P8: a token is
-/// taken off the request, so that the server cannot pass it on.
+/// P6 is [`McpScopes`](crate::McpScopes), and P7 is [`McpSessionGuard`](crate::McpSessionGuard).
+/// P8: the token is removed from the request, so that the server cannot pass it on.
 ///
 /// # Security
 ///
-/// **Clerk puts the audience into a token only if the URL of the resource is registered with it**, in
-/// its dashboard under Agents → MCP servers. Until then every token is refused, since one without an
-/// audience may have been issued for any service of the instance (confused deputy).
+/// **Clerk puts the audience into a token only if the URL of the resource is registered** in its
+/// dashboard, under *Agents → MCP servers*. Until then, every token is rejected, because a token
+/// without an audience may have been issued for any service of the instance (confused deputy).
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ProtectedResource {
@@ -68,17 +68,17 @@ pub struct ProtectedResource {
     origin: Box<str>,
     path: Box<str>,
     document: Document,
-    /// Filled by whoever knows Clerk's: clones share it.
+    /// Set by the authenticator, which knows Clerk's issuer; shared by clones.
     issuer: Arc<OnceLock<Box<str>>>,
 }
 
 impl ProtectedResource {
-    /// Describes the resource at this URL, which has to be the one that clients call.
+    /// Creates a resource with this URL, which must be the one that clients call.
     ///
     /// # Errors
     ///
-    /// Fails for a relative URL, for `http` on another host than a loopback one, and for a URL with
-    /// a user name, a query, a fragment, or with segments that clients would rewrite.
+    /// Fails if the URL is relative, uses `http` on a host that is not a loopback one, has a user
+    /// name, a query or a fragment, or has segments that clients would rewrite.
     pub fn new(url: impl AsRef<str>) -> Result<Self, BuildError> {
         let mistake = |problem: &dyn std::fmt::Display| BuildError::new("resource", problem);
         let given = url.as_ref().trim();
@@ -99,15 +99,17 @@ impl ProtectedResource {
         })
     }
 
-    /// Adds an authorization server that issues tokens for the resource: the issuer of the Clerk
-    /// instance, which is its Frontend API (`https://clerk.example.com`).
+    /// Adds an authorization server that issues tokens for the resource.
     ///
-    /// By default it is the issuer that the authenticator knows, from its publishable key or
+    /// This is the issuer of the Clerk instance, i.e. its Frontend API
+    /// (`https://clerk.example.com`).
+    ///
+    /// By default, it is the issuer of the authenticator, from its publishable key or
     /// [`issuer`](crate::AuthenticatorBuilder::issuer).
     ///
     /// # Errors
     ///
-    /// Fails for what [`new`](Self::new) fails for.
+    /// Fails if the issuer is not a URL that [`new`](Self::new) would accept.
     pub fn authorization_server(mut self, issuer: impl AsRef<str>) -> Result<Self, BuildError> {
         let issuer = issuer.as_ref().trim();
         BaseUrl::parse(issuer).map_err(|error| BuildError::new("authorization_server", error))?;
@@ -115,12 +117,12 @@ impl ProtectedResource {
         Ok(self)
     }
 
-    /// Names the scopes that clients may ask for (`scopes_supported`).
+    /// Sets the scopes that clients may request (`scopes_supported`).
     ///
     /// # Errors
     ///
-    /// Fails for an empty list, for a scope that cannot be one (RFC 6749 §3.3), and for
-    /// `offline_access`, which is between a client and the authorization server.
+    /// Fails if the list is empty, contains an invalid scope (RFC 6749 §3.3), or contains
+    /// `offline_access`, which concerns only the client and the authorization server.
     pub fn scopes<S: AsRef<str>>(
         mut self,
         scopes: impl IntoIterator<Item = S>,
@@ -135,17 +137,17 @@ impl ProtectedResource {
         Ok(self)
     }
 
-    /// Names the resource for people (`resource_name`).
+    /// Sets the human-readable name of the resource (`resource_name`).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.document.resource_name = Some(name.into().into());
         self
     }
 
-    /// Says where people read about the resource (`resource_documentation`).
+    /// Sets the URL of the resource's documentation (`resource_documentation`).
     ///
     /// # Errors
     ///
-    /// Fails for what is no `https` URL (`http` on loopback hosts).
+    /// Fails if the URL is not `https`, or `http` on a loopback host.
     pub fn documentation(mut self, url: impl AsRef<str>) -> Result<Self, BuildError> {
         let mistake = |error: &dyn std::fmt::Display| BuildError::new("documentation", error);
         let url = Url::parse(url.as_ref().trim()).map_err(|error| mistake(&error))?;
@@ -156,55 +158,60 @@ impl ProtectedResource {
         Ok(self)
     }
 
-    /// Returns the URL of the resource, as the metadata and a token's audience have it.
+    /// Returns the URL of the resource, as used in the metadata and as the audience of tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the path of the metadata: `/.well-known/oauth-protected-resource` and the path of the
-    /// resource (RFC 9728 §3.1).
+    /// Returns the path of the metadata: `/.well-known/oauth-protected-resource`, followed by the
+    /// path of the resource (RFC 9728 §3.1).
     #[must_use]
     pub fn metadata_path(&self) -> String {
         let path = self.path.strip_suffix('/').unwrap_or(&self.path);
         format!("{WELL_KNOWN}{path}")
     }
 
-    /// Returns the URL of the metadata, as challenges name it.
+    /// Returns the URL of the metadata, as used in challenges.
     #[must_use]
     pub fn metadata_url(&self) -> String {
         format!("{}{}", self.origin, self.metadata_path())
     }
 
-    /// Protects the resource: accepts OAuth tokens that name it as their audience, and tells other
-    /// clients where to sign in.
+    /// Returns a layer that protects the resource.
     ///
-    /// What can be set of a [`ClerkMachineAuth`] layer can be set of this one.
-    /// [`accept`](ClerkMachineAuth::accept) may let in API keys and M2M tokens as well, which have no
-    /// audience: for callers without a user, outside of what MCP clients do.
-    /// [`require_scopes`](ClerkMachineAuth::require_scopes) puts its scopes into the 401 too, so that a
-    /// client signs in once; one further inside ([`RequireScopes`](crate::RequireScopes)) cannot, and
-    /// clients then ask for the [`scopes`](Self::scopes) of the metadata.
+    /// It accepts OAuth tokens that have the resource as their audience, and tells other clients
+    /// where to sign in.
     ///
-    /// The paths of the metadata are let through without a token, so that it does not matter
-    /// which of the two layers is outside.
+    /// The layer has all settings of [`ClerkMachineAuth`]:
+    ///
+    /// - [`accept`](ClerkMachineAuth::accept) can add API keys and M2M tokens, which have no
+    ///   audience, for callers other than MCP clients.
+    ///
+    /// - [`require_scopes`](ClerkMachineAuth::require_scopes) also lists its scopes in the 401, so
+    ///   that a client signs in once. A [`RequireScopes`](crate::RequireScopes) layer further
+    ///   inside cannot do this; clients then request the [`scopes`](Self::scopes) of the metadata.
+    ///
+    /// Requests for the metadata pass this layer without a token, so the order of the two layers
+    /// does not matter.
     pub fn layer(&self, clerk: Authenticator) -> ClerkMachineAuth {
         self.learn_issuer(clerk.issuer());
         let paths = self.paths(true);
         ClerkMachineAuth::of_resource(clerk, &self.url, &self.metadata_url(), paths)
     }
 
-    /// Returns the service that answers with the metadata, also as a layer.
+    /// Returns the service that serves the metadata, which is also a layer.
     pub fn metadata_service(&self) -> ProtectedResourceMetadata {
         ProtectedResourceMetadata::new(self.clone())
     }
 
-    /// Returns the `WWW-Authenticate` field for a rejection of this resource, for those who verify
-    /// tokens without the layer; `None` where another try with another token is no use.
+    /// Returns the `WWW-Authenticate` value for a rejection, to be used without the layer.
+    ///
+    /// Returns `None` if another token would not help.
     ///
     /// # Security
     ///
-    /// Without the layer, tell the authenticator the audience with
+    /// Without the layer, set the audience with
     /// [`AuthenticatorBuilder::resource`](crate::AuthenticatorBuilder::resource).
     #[must_use]
     pub fn challenge(&self, error: &AuthError) -> Option<HeaderValue> {
@@ -215,7 +222,7 @@ impl ProtectedResource {
         challenge(error, &protection)
     }
 
-    /// Takes Clerk's issuer for the authorization server, if none was named.
+    /// Sets Clerk's issuer as the default authorization server.
     pub(crate) fn learn_issuer(&self, issuer: Option<&str>) {
         if let Some(issuer) = issuer {
             self.issuer.set(issuer.into()).ok();
@@ -233,7 +240,7 @@ impl ProtectedResource {
             .then(|| self.document.write(issuer))
     }
 
-    /// Returns the paths of the metadata, each with and without the slash at its end.
+    /// Returns the paths of the metadata, each with and without a trailing slash.
     fn paths(&self, is_only: bool) -> Box<[Box<str>]> {
         let own = self.metadata_path();
         let root = is_only.then(|| WELL_KNOWN.to_owned());

@@ -1,4 +1,4 @@
-//! Answers with the metadata of protected resources, as a service and as a layer.
+//! Serves the metadata of protected resources, as a service and as a layer.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -14,13 +14,14 @@ use super::ProtectedResource;
 use crate::body::ResponseBody;
 use crate::middleware::ResponseFuture;
 
-/// Answers with the metadata of a [`ProtectedResource`] (RFC 9728 §3), without a token.
+/// Service and layer that serve the metadata of a [`ProtectedResource`] (RFC 9728 §3), without a
+/// token.
 ///
-/// As a layer it answers the paths of the metadata and passes other requests on. As a service of its
-/// own it answers other paths with 404. Either way it serves the path that RFC 9728 §3.1 makes of
-/// the resource's URL, and, for a single resource, the root as well, where some clients look.
+/// The layer responds to requests for the metadata and passes other requests on. The service
+/// responds to other paths with 404. Both serve the path that RFC 9728 §3.1 derives from the
+/// resource's URL and, for a single resource, the root path, which some clients request.
 ///
-/// What it answers is made once and holds nothing of a request.
+/// The document is created once and contains nothing of a request.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ProtectedResourceMetadata {
@@ -40,7 +41,7 @@ impl ProtectedResourceMetadata {
         Self::of(vec![resource])
     }
 
-    /// Serves the metadata of one more resource of this host; the root is then none's.
+    /// Adds another resource of this host; the root path is then not served.
     pub fn and(self, resource: &ProtectedResource) -> Self {
         let own = self.served.iter().map(|served| served.resource.clone());
         Self::of(own.chain([resource.clone()]).collect())
@@ -58,7 +59,7 @@ impl ProtectedResourceMetadata {
         }
     }
 
-    /// Answers a request for metadata; `None` for another path.
+    /// Returns the response to a request for metadata; `None` for other paths.
     fn answer<A>(&self, request: &Request<A>) -> Option<Response<Bytes>> {
         let path = request.uri().path();
         let mut served = self.served.iter();
@@ -72,7 +73,7 @@ impl Served {
         let mut response = Response::new(Bytes::new());
         let cors = HeaderValue::from_static("*");
         let headers = response.headers_mut();
-        // It is public, and clients within browsers read it.
+        // The metadata is public, and clients in browsers read it.
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, cors);
         if *method == Method::GET || *method == Method::HEAD {
             self.show(&mut response, *method == Method::HEAD);
@@ -99,7 +100,7 @@ impl Served {
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json);
-        // It changes with the configuration only; clients ask once in an hour at most.
+        // It only changes with the configuration; clients request it at most once an hour.
         let hour = HeaderValue::from_static("public, max-age=3600");
         headers.insert(header::CACHE_CONTROL, hour);
         headers.insert(header::CONTENT_LENGTH, document.len().into());
@@ -108,7 +109,7 @@ impl Served {
         }
     }
 
-    /// Made at the first request after the authorization server is known.
+    /// Created on the first request after the authorization server is known.
     fn document(&self) -> Option<&Bytes> {
         if let Some(document) = self.document.get() {
             return Some(document);
@@ -160,7 +161,7 @@ impl<S> Layer<S> for ProtectedResourceMetadata {
     }
 }
 
-/// The service of a [`ProtectedResourceMetadata`] layer.
+/// Service of the [`ProtectedResourceMetadata`] layer.
 #[derive(Debug, Clone)]
 pub struct ProtectedResourceMetadataService<S> {
     inner: S,
