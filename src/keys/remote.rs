@@ -133,9 +133,9 @@ impl RemoteKeySet {
             return Ok(Refetch::Pending(fetch));
         }
         // A fetch may have landed since they were seen.
-        let newer = self.current(now, tasks);
-        let newer = newer.filter(|keys| keys.generation != seen);
-        Ok(newer.map_or(Refetch::Throttled, |_| Refetch::Ready))
+        let current = self.current(now, tasks);
+        let current = current.filter(|keys| keys.generation != seen);
+        Ok(current.map_or(Refetch::Throttled, |_| Refetch::Ready))
     }
 
     /// Lets one caller through for each cooldown; asked while no fetch can begin or end.
@@ -317,7 +317,7 @@ mod tests {
     }
 
     /// Keys that nobody can renew now: a token that did not fit has just caused a fetch.
-    fn landed(generation: Generation, port: u16) -> Arc<RemoteKeySet> {
+    fn fetched(generation: Generation, port: u16) -> Arc<RemoteKeySet> {
         let retry = RetryPolicy {
             deadline: HOUR,
             retries: 0,
@@ -351,10 +351,10 @@ mod tests {
 
     #[tokio::test]
     async fn rule_7_keys_that_landed_since_the_token_was_held_against_them_are_taken() {
-        let (keys, tasks) = (landed(2, 9), Tasks::new(HOUR));
-        let newer = |seen| keys.refetch(seen, Duration::ZERO, &tasks).unwrap();
-        assert!(matches!(newer(1), Refetch::Ready));
-        assert!(matches!(newer(2), Refetch::Throttled));
+        let (keys, tasks) = (fetched(2, 9), Tasks::new(HOUR));
+        let current = |seen| keys.refetch(seen, Duration::ZERO, &tasks).unwrap();
+        assert!(matches!(current(1), Refetch::Ready));
+        assert!(matches!(current(2), Refetch::Throttled));
     }
 
     /// Eight tokens at once: one may fetch, and each of the others has to wait for that.
@@ -362,7 +362,7 @@ mod tests {
     async fn rule_7_nobody_is_turned_away_while_another_begins_a_fetch() {
         // It takes connections and never answers.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let keys = landed(1, silent.local_addr().unwrap().port());
+        let keys = fetched(1, silent.local_addr().unwrap().port());
         for round in 1..=1_000_u32 {
             let (now, tasks) = (HOUR * 2 * round, Tasks::new(HOUR));
             let here = tokio::runtime::Handle::current();

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::shared_work::{Done, SharedWork};
 use super::source::SecretSource;
-use super::ticket::{Ticket, Turn};
 use super::{Reload, Rotation};
 use crate::backend::AdminError;
 use crate::clock::Clock;
@@ -24,12 +24,12 @@ pub(super) struct Managed {
 #[derive(Default)]
 struct Work {
     /// The last piece of work: a read or a rotation, which the next waits for.
-    last: Option<Turn>,
-    read: Option<Ticket<Reload>>,
+    last: Option<Done>,
+    read: Option<SharedWork<Reload>>,
     load_at: Option<Duration>,
     reload_at: Option<Duration>,
     /// The last rotation, and for how long it leaves the previous secret valid.
-    rotation: Option<(Duration, Ticket<Rotation>)>,
+    rotation: Option<(Duration, SharedWork<Rotation>)>,
 }
 
 /// Why the secret is read, which decides how soon it may be read again.
@@ -44,11 +44,11 @@ pub(super) enum Reason {
 }
 
 /// How a request to rotate goes on.
-pub(super) enum Boarding {
+pub(super) enum Join {
     /// This rotation does what was asked for.
-    Share(Ticket<Rotation>),
+    Existing(SharedWork<Rotation>),
     /// This one does less; another must follow it.
-    After(Ticket<Rotation>),
+    AfterExisting(SharedWork<Rotation>),
 }
 
 impl Managed {
@@ -93,11 +93,11 @@ impl Managed {
     /// Joins the read under way, or starts one unless the last of its kind began too recently.
     ///
     /// A read that was lost with its runtime is no reason to wait.
-    pub(super) fn board_read<W>(
+    pub(super) fn join_read<W>(
         &self,
         reason: Reason,
         work: impl FnOnce() -> W,
-    ) -> Result<Option<Ticket<Reload>>, AdminError>
+    ) -> Result<Option<SharedWork<Reload>>, AdminError>
     where
         W: Future<Output = Result<Reload, AdminError>> + Send + 'static,
     {
@@ -105,40 +105,40 @@ impl Managed {
         if let Some(running) = state.read.as_ref().filter(|last| last.is_running()) {
             return Ok(Some(running.clone()));
         }
-        let is_lost = state.read.as_ref().is_some_and(Ticket::is_gone);
+        let is_lost = state.read.as_ref().is_some_and(SharedWork::is_gone);
         if !state.admit(reason, self.clock.monotonic()) && !is_lost {
             return Ok(None);
         }
-        let (ticket, turn) = Ticket::start(state.last.clone(), self.source.timeout(), work())?;
-        state.read = Some(ticket.clone());
-        state.last = Some(turn);
-        Ok(Some(ticket))
+        let (shared, done) = SharedWork::start(state.last.clone(), self.source.timeout(), work())?;
+        state.read = Some(shared.clone());
+        state.last = Some(done);
+        Ok(Some(shared))
     }
 
     /// Joins the rotation under way, if it ends the previous secret as soon as `ttl` would.
-    pub(super) fn board_rotation<W>(
+    pub(super) fn join_rotation<W>(
         &self,
         ttl: Duration,
         work: impl FnOnce() -> W,
-    ) -> Result<Boarding, AdminError>
+    ) -> Result<Join, AdminError>
     where
         W: Future<Output = Result<Rotation, AdminError>> + Send + 'static,
     {
         let mut state = self.lock();
         match &state.rotation {
-            Some((its, ticket)) if ticket.is_running() && *its <= ttl => {
-                return Ok(Boarding::Share(ticket.clone()));
+            Some((its, shared)) if shared.is_running() && *its <= ttl => {
+                return Ok(Join::Existing(shared.clone()));
             }
-            Some((_, ticket)) if ticket.is_running() => {
-                return Ok(Boarding::After(ticket.clone()));
+            Some((_, shared)) if shared.is_running() => {
+                return Ok(Join::AfterExisting(shared.clone()));
             }
             _ => {}
         }
         let longest = self.source.timeout().saturating_mul(ROTATION_CALLS);
-        let (ticket, turn) = Ticket::start(state.last.clone(), longest, work())?;
-        state.rotation = Some((ttl, ticket.clone()));
-        state.last = Some(turn);
-        Ok(Boarding::Share(ticket))
+        let (shared, done) = SharedWork::start(state.last.clone(), longest, work())?;
+        state.rotation = Some((ttl, shared.clone()));
+        state.last = Some(done);
+        Ok(Join::Existing(shared))
     }
 
     pub(super) fn last_failure(&self) -> Option<AdminError> {

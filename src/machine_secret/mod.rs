@@ -16,8 +16,8 @@ mod cell;
 mod managed;
 mod rotation;
 mod schedule;
+mod shared_work;
 mod source;
-mod ticket;
 mod watch;
 
 use std::fmt;
@@ -227,18 +227,18 @@ impl MachineSecret {
         let Some(managed) = &self.inner.managed else {
             return Ok(Reload::Unchanged);
         };
-        let board = || managed.board_read(reason, || read(Arc::clone(&self.inner)));
-        let Some(ticket) = board()? else {
+        let join = || managed.join_read(reason, || read(Arc::clone(&self.inner)));
+        let Some(shared) = join()? else {
             return Ok(Reload::TooSoon);
         };
-        if let Ok(outcome) = ticket.outcome().await {
+        if let Ok(outcome) = shared.outcome().await {
             return outcome;
         }
         // Its runtime ended or stands still; this one is alive.
-        let Some(ticket) = board()? else {
+        let Some(shared) = join()? else {
             return Ok(Reload::TooSoon);
         };
-        let outcome = ticket.outcome().await;
+        let outcome = shared.outcome().await;
         outcome.unwrap_or_else(|_| Err(AdminError::interrupted()))
     }
 
@@ -254,7 +254,7 @@ impl MachineSecret {
         {
             // Whether it worked shows at a later look.
             let read = || read(Arc::clone(&self.inner));
-            let _detached = managed.board_read(Reason::Load, read);
+            let _detached = managed.join_read(Reason::Load, read);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::managed::{Boarding, Managed};
+use super::managed::{Join, Managed};
 use super::{Inner, MachineSecret, Rotation};
 use crate::backend::AdminError;
 
@@ -50,13 +50,13 @@ impl MachineSecret {
         let managed = self.manager()?;
         loop {
             let inner = Arc::clone(&self.inner);
-            match managed.board_rotation(ttl, || run(inner, ttl))? {
-                Boarding::Share(ticket) => {
-                    let outcome = ticket.outcome().await;
+            match managed.join_rotation(ttl, || run(inner, ttl))? {
+                Join::Existing(shared) => {
+                    let outcome = shared.outcome().await;
                     return outcome.unwrap_or_else(|_| Err(AdminError::interrupted()));
                 }
                 // Its outcome is for those who asked for it.
-                Boarding::After(ticket) => drop(ticket.outcome().await),
+                Join::AfterExisting(shared) => drop(shared.outcome().await),
             }
         }
     }

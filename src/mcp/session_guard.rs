@@ -91,7 +91,7 @@ pub struct McpSessionGuardService<S> {
 struct Passed {
     owner: Owner,
     /// The session that it ends, if the server agrees.
-    ends: Option<Box<[u8]>>,
+    ended: Option<Box<[u8]>>,
 }
 
 /// Why a request is not passed on.
@@ -116,7 +116,7 @@ impl<S> McpSessionGuardService<S> {
             Some(id) if !self.sessions.is_of(id, owner) => Err(Stopped::NotFound),
             named => Ok(Passed {
                 owner,
-                ends: named
+                ended: named
                     .filter(|_| *request.method() == Method::DELETE)
                     .map(Into::into),
             }),
@@ -192,7 +192,7 @@ where
         if let Some(passed) = this.passed.take()
             && response.status().is_success()
         {
-            match (&passed.ends, response.headers().get(SESSION_ID)) {
+            match (&passed.ended, response.headers().get(SESSION_ID)) {
                 (Some(ended), _) => this.sessions.forget(ended),
                 (None, Some(begun)) => this.sessions.note(begun.as_bytes(), passed.owner),
                 (None, None) => {}

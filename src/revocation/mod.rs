@@ -241,8 +241,8 @@ impl Revocations {
         for slot in &self.shards {
             let mut shard = copy(slot);
             shard.retain(|_, entry| now < entry.end());
-            let ends = shard.values().map(|entry| entry.end());
-            *next_end = ends.fold(*next_end, UnixMillis::min);
+            let deadlines = shard.values().map(|entry| entry.end());
+            *next_end = deadlines.fold(*next_end, UnixMillis::min);
             self.replace(slot, shard);
         }
     }

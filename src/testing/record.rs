@@ -219,8 +219,8 @@ impl Log {
         let end = kept.first + kept.requests.len() as u64;
         let numbered = kept.requests.iter().rev().zip(1..);
         let numbered = numbered.map(|(request, back)| (end - back, request));
-        let newer = numbered.take_while(|(number, _)| ticket.is_none_or(|after| *number > after));
-        let newest = newer.filter(|(_, request)| wanted(request)).take(limit);
+        let later = numbered.take_while(|(number, _)| ticket.is_none_or(|after| *number > after));
+        let newest = later.filter(|(_, request)| wanted(request)).take(limit);
         let mut found: Vec<_> = newest
             .map(|(number, request)| (number, request.clone()))
             .collect();

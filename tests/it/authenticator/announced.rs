@@ -22,7 +22,7 @@ fn line(builder: AuthenticatorBuilder) -> String {
     lines[0].to_owned()
 }
 
-fn says(builder: AuthenticatorBuilder, expected: &[&str]) {
+fn announces(builder: AuthenticatorBuilder, expected: &[&str]) {
     let line = line(builder);
     for expected in expected {
         assert!(line.contains(expected), "{expected} is not in: {line}");
@@ -39,7 +39,7 @@ async fn a_built_authenticator_says_what_it_accepts_and_of_whom() {
         .secret_key("sk_test_4f8acanary")
         .machine_secret_key("ak_4f8acanary")
         .machine_id(ME);
-    says(
+    announces(
         everything.clone(),
         &[
             "jwt=m2m_token, oauth_token ",
@@ -49,19 +49,19 @@ async fn a_built_authenticator_says_what_it_accepts_and_of_whom() {
             &format!("machine={ME}"),
         ],
     );
-    says(
+    announces(
         everything.clone().allow_senders([ME, "mch_b"]),
         &["senders=the 2 of allow_senders "],
     );
-    says(
+    announces(
         everything.clone().any_sender(),
         &["senders=every machine of the instance (any_sender) "],
     );
-    says(
+    announces(
         everything.clone().trust_scope_claims(),
         &["senders=those whose tokens name this machine (trust_scope_claims) "],
     );
-    says(
+    announces(
         everything.accept([TokenType::ApiKey]),
         &[
             "jwt=none ",
@@ -70,7 +70,7 @@ async fn a_built_authenticator_says_what_it_accepts_and_of_whom() {
             "senders=none ",
         ],
     );
-    says(
+    announces(
         Authenticator::builder().machine_secret_key("ak_4f8acanary"),
         &[
             "jwt=none ",
@@ -80,7 +80,7 @@ async fn a_built_authenticator_says_what_it_accepts_and_of_whom() {
             "machine=unknown",
         ],
     );
-    says(
+    announces(
         Authenticator::builder()
             .publishable_key(PUBLISHABLE_KEY)
             .accept([TokenType::OAuth]),
@@ -91,7 +91,7 @@ async fn a_built_authenticator_says_what_it_accepts_and_of_whom() {
             "senders=none ",
         ],
     );
-    says(
+    announces(
         Authenticator::builder()
             .secret_key("sk_test_4f8acanary")
             .machine_id(ME)

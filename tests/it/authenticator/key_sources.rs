@@ -81,8 +81,8 @@ async fn rule_7_the_public_set_gives_the_issuer() {
         .claim("iss", "https://other.dev");
     let foreign = foreign.create();
     assert_eq!(reason(&auth, foreign.token()).await, "wrong_issuer");
-    let told = builder.issuer("https://other.dev").build().unwrap();
-    assert_eq!(reason(&told, foreign.token()).await, "ok");
+    let named = builder.issuer("https://other.dev").build().unwrap();
+    assert_eq!(reason(&named, foreign.token()).await, "ok");
 }
 
 #[tokio::test]

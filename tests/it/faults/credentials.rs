@@ -168,8 +168,8 @@ async fn rule_12_a_bounded_number_of_tokens_waits_for_a_machine_secret() {
     assert!(running <= 300, "{running} tasks");
     for token in ["mt_made_up_0123456789", "ak_made_up_0123456789"] {
         let error = service.verify(token).await.unwrap_err();
-        let told = (error.status().as_u16(), error.reason(), error.retry_after());
-        assert_eq!(told, (503, "overload", Some(SECOND)), "{token}");
+        let answer = (error.status().as_u16(), error.reason(), error.retry_after());
+        assert_eq!(answer, (503, "overload", Some(SECOND)), "{token}");
     }
     assert_eq!(service.health().problem, None, "Clerk has not failed");
 }

@@ -153,8 +153,12 @@ async fn rule_7_a_token_that_fits_no_key_is_503_until_a_fetch_succeeds() {
             }
             for token in [&new, &stranger] {
                 let error = service.verify(token).await.unwrap_err();
-                let told = (error.status().as_u16(), error.reason(), error.retry_after());
-                assert_eq!(told, (503, "no_keys", Some(SECOND * left)), "{rotation:?}");
+                let answer = (error.status().as_u16(), error.reason(), error.retry_after());
+                assert_eq!(
+                    answer,
+                    (503, "no_keys", Some(SECOND * left)),
+                    "{rotation:?}"
+                );
             }
             world.pass(SECOND * 10);
         }

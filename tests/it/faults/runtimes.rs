@@ -176,8 +176,12 @@ async fn a_runtime_without_timers_is_named_and_panics_nobody() {
         .chain([under_a_new_key])
     {
         let (error, logged) = without_timers(&service, &token).await;
-        let told = (error.kind(), error.status().as_u16(), error.reason());
-        assert_eq!(told, (AuthErrorKind::Internal, 500, "no_timers"), "{name}");
+        let answer = (error.kind(), error.status().as_u16(), error.reason());
+        assert_eq!(
+            answer,
+            (AuthErrorKind::Internal, 500, "no_timers"),
+            "{name}"
+        );
         assert!(logged.contains("enable_time"), "{logged}");
         assert_eq!(status(&service, &token).await, 200, "{name}, elsewhere");
     }

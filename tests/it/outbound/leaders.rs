@@ -75,7 +75,7 @@ async fn o1_a_mint_may_be_cut_off_anywhere_by_the_end_of_its_runtime() {
         let source = world.builder().machine_secret(world.managed());
         let source = source.build().unwrap();
         let (lost, after) = (source.clone(), Duration::from_micros(200 * cut));
-        let ends = tokio::task::spawn_blocking(move || {
+        let ended = tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -86,7 +86,7 @@ async fn o1_a_mint_may_be_cut_off_anywhere_by_the_end_of_its_runtime() {
         if cut % 2 == 0 {
             answered(&source).await.ok();
         }
-        ends.await.unwrap();
+        ended.await.unwrap();
         settle(&source).await;
         tokio::time::sleep(Duration::from_millis(2)).await;
         // The fetch of the secret, if that was cut off, is begun again after a pause.

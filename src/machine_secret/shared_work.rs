@@ -12,26 +12,26 @@ use crate::tasks::{SharedTask, TaskError, runtime};
 type Outcome<T> = Result<T, AdminError>;
 
 /// Ends when a piece of work has ended or must be stuck; it has no result of its own.
-pub(super) type Turn = SharedTask<()>;
+pub(super) type Done = SharedTask<()>;
 
 /// A share in one piece of work: any number of holders, one outcome, and no holder's leaving stops
 /// the work. A panic in the work, or the end of its runtime, becomes an error.
 #[derive(Debug, Clone)]
-pub(super) struct Ticket<T>(SharedTask<Outcome<T>>);
+pub(super) struct SharedWork<T>(SharedTask<Outcome<T>>);
 
-impl<T: Clone + Send + Sync + 'static> Ticket<T> {
+impl<T: Clone + Send + Sync + 'static> SharedWork<T> {
     /// Starts the work when its turn has come: when what went before it has ended.
     ///
     /// `longest` is how long the work takes at most, by timeouts of its own.
     pub(super) fn start(
-        before: Option<Turn>,
+        before: Option<Done>,
         longest: Duration,
         work: impl Future<Output = Outcome<T>> + Send + 'static,
-    ) -> Result<(Self, Turn), AdminError> {
+    ) -> Result<(Self, Done), AdminError> {
         let runtime = runtime().map_err(|_| AdminError::interrupted())?;
         let until = until(before.as_ref(), longest);
         let (sender, task) = SharedTask::new(until);
-        let (ended, turn) = SharedTask::new(until);
+        let (ended, done) = SharedTask::new(until);
         runtime.spawn(async move {
             // Dropped on every way out, which is what ends the turn.
             let _ended = ended;
@@ -42,7 +42,7 @@ impl<T: Clone + Send + Sync + 'static> Ticket<T> {
             let outcome = work.await;
             sender.send_replace(Some(outcome));
         });
-        Ok((Self(task), turn))
+        Ok((Self(task), done))
     }
 
     /// Returns `true` while the work is under way; a task that was killed or is stuck is not.
@@ -67,10 +67,10 @@ impl<T: Clone + Send + Sync + 'static> Ticket<T> {
     }
 }
 
-fn until(before: Option<&Turn>, longest: Duration) -> Instant {
+fn until(before: Option<&Done>, longest: Duration) -> Instant {
     let until = clock::after(longest);
-    let before = before.filter(|turn| !turn.is_gone());
+    let before = before.filter(|done| !done.is_gone());
     before
-        .and_then(|turn| turn.until().checked_add(longest))
+        .and_then(|done| done.until().checked_add(longest))
         .map_or(until, |later| later.max(until))
 }
