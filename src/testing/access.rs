@@ -1,4 +1,4 @@
-//! Who may use the console: programs of this machine, and pages that the console served itself.
+//! Access to the console: for local programs, and for pages that the console served itself.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 
-/// Where a request comes from, as far as it says.
+/// The origin of a request, as far as the request reveals it.
 #[derive(Debug)]
 pub(super) struct Sender {
     peer: Option<IpAddr>,
@@ -35,14 +35,14 @@ impl Sender {
         }
     }
 
-    /// Returns `true` if the other end of the connection is on this machine.
+    /// Returns `true` if the peer is on this host.
     pub(super) fn is_loopback(&self) -> bool {
         self.peer
             .is_some_and(|peer| peer.to_canonical().is_loopback())
     }
 }
 
-/// The values of a header in lower case; one that is not text is kept as something foreign.
+/// The values of a header in lower case; a value that is not text becomes one that never matches.
 fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let values = headers.get_all(name).iter();
     values
@@ -50,23 +50,23 @@ fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         .collect()
 }
 
-/// Why a request does not get to the console.
+/// Why a request is not admitted to the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Foreign {
-    /// From another machine.
+    /// It comes from another host.
     Peer,
-    /// Under a name that is not the emulator's: DNS rebinding makes a browser send such requests.
+    /// Its `Host` is not a name of the emulator, as with DNS rebinding.
     Host,
-    /// From a page of another origin.
+    /// It comes from a page of another origin.
     Origin,
 }
 
-/// Who may use the console beside this machine.
+/// Who may use the console besides this host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Access {
-    /// Whether other machines may.
+    /// Whether other hosts may.
     pub(super) open_to_network: bool,
-    /// A name of the emulator beside those of the loopback interface.
+    /// A name of the emulator besides those of the loopback interface.
     pub(super) name: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl Access {
         if !sender.origins.iter().all(own) {
             return Err(Foreign::Origin);
         }
-        // A link may lead to the page; whatever else another site starts is refused.
+        // Links to the page are allowed; all other cross-site requests are rejected.
         let site = sender.fetch_site.as_deref();
         let is_own = matches!(site, None | Some("same-origin" | "none"));
         if is_own || (page && sender.navigates) {
@@ -107,7 +107,7 @@ impl Access {
             return false;
         }
         match address {
-            // An address is no name, so that nobody can let it point elsewhere.
+            // Unlike a name, an address cannot be made to point elsewhere.
             Ok(address) => self.open_to_network || address.to_canonical().is_loopback(),
             Err(_) => {
                 let local = name == "localhost" || name.ends_with(".localhost");

@@ -1,4 +1,4 @@
-//! A clock that a test moves: forwards, wall and monotonic apart, or not at all.
+//! A clock that is controlled by a test.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::lock::lock;
 use crate::clock::{Clock, SystemClock};
 
-/// The time of a test, shared by every clone.
+/// Clock that is controlled by a test; clones share the time.
 ///
-/// It starts at the real time and *runs*; [`freeze`](Self::freeze) stops it. Give the same clock
-/// to the emulator and to the code under test, and hours pass in a microsecond:
+/// It starts at the real time and *runs* until [`freeze`](Self::freeze) stops it. Give the same
+/// clock to the emulator and to the code under test, and hours pass in a microsecond:
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +27,8 @@ pub struct TestClock {
     hands: Arc<Mutex<Hands>>,
 }
 
-/// Both readings as a base (real, or stopped) plus what the test has added, in nanoseconds.
+/// Both readings as a base (real, or stopped) plus the time that the test has added, in
+/// nanoseconds.
 #[derive(Default)]
 struct Hands {
     stopped_at: Option<(i128, i128)>,
@@ -65,13 +66,13 @@ fn duration(nanos: i128) -> Duration {
 }
 
 impl TestClock {
-    /// Returns a clock that runs with the real time until it is moved.
+    /// Creates a clock that runs with the real time until it is moved.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns a clock that stands still at the present time until it is moved.
+    /// Creates a clock that is stopped at the current time until it is moved.
     #[must_use]
     pub fn frozen() -> Self {
         let clock = Self::new();
@@ -79,13 +80,13 @@ impl TestClock {
         clock
     }
 
-    /// Stops the clock; it then moves only by [`advance`](Self::advance) and its siblings.
+    /// Stops the clock; it then only moves through [`advance`](Self::advance) and similar methods.
     pub fn freeze(&self) {
         let mut hands = lock(&self.hands);
         hands.stopped_at = Some(hands.base());
     }
 
-    /// Lets a stopped clock run on from the time it shows.
+    /// Lets a stopped clock continue from its current time.
     pub fn unfreeze(&self) {
         let mut hands = lock(&self.hands);
         if let Some((wall, monotonic)) = hands.stopped_at.take() {
@@ -95,35 +96,35 @@ impl TestClock {
         }
     }
 
-    /// Moves both readings forward.
+    /// Advances the wall clock and the monotonic clock.
     pub fn advance(&self, by: Duration) {
         let mut hands = lock(&self.hands);
         hands.wall_shift += nanos(by);
         hands.monotonic_shift += nanos(by);
     }
 
-    /// Shows the real time again, and runs.
+    /// Resets the clock to the real time, and lets it run.
     pub(super) fn reset(&self) {
         *lock(&self.hands) = Hands::default();
     }
 
-    /// Returns `true` if the clock stands still.
+    /// Returns `true` if the clock is stopped.
     pub(super) fn is_frozen(&self) -> bool {
         lock(&self.hands).stopped_at.is_some()
     }
 
-    /// Sets the wall clock alone, as an operator or NTP would: the monotonic reading stays.
+    /// Sets the wall clock, as an operator or NTP would; the monotonic clock does not change.
     pub fn set_wall(&self, since_epoch: Duration) {
         let mut hands = lock(&self.hands);
         hands.wall_shift += nanos(since_epoch) - hands.wall();
     }
 
-    /// Moves the wall clock alone forwards; the monotonic reading stays.
+    /// Moves the wall clock forward; the monotonic clock does not change.
     pub fn jump_wall_forward(&self, by: Duration) {
         lock(&self.hands).wall_shift += nanos(by);
     }
 
-    /// Moves the wall clock alone backwards; the monotonic reading stays.
+    /// Moves the wall clock back; the monotonic clock does not change.
     pub fn jump_wall_back(&self, by: Duration) {
         lock(&self.hands).wall_shift -= nanos(by);
     }

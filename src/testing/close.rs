@@ -1,10 +1,10 @@
-//! How a fault closes the connection that it was met on.
+//! Lets a fault close its connection.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Asks for the close of one connection.
+/// Requests that a connection is closed.
 #[derive(Debug, Default)]
 pub(super) struct Close {
     asked: Notify,
@@ -12,18 +12,18 @@ pub(super) struct Close {
 }
 
 impl Close {
-    /// Closes the connection, also where it carries other requests (HTTP/2).
+    /// Closes the connection, even if it carries other requests (HTTP/2).
     pub(super) fn close(&self) {
         self.asked.notify_one();
     }
 
-    /// Closes it by a TCP reset.
+    /// Closes the connection with a TCP reset.
     pub(super) fn reset(&self) {
         self.by_reset.store(true, Ordering::Relaxed);
         self.close();
     }
 
-    /// Returns `true` if the close has to be a reset.
+    /// Returns `true` if the connection must be reset.
     pub(super) fn is_reset(&self) -> bool {
         self.by_reset.load(Ordering::Relaxed)
     }

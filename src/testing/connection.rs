@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 or HTTP/2 as the client begins it, and a way to end it on purpose.
+//! A connection: HTTP/1.1 or HTTP/2, as the client starts it, which a fault can close.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -17,9 +17,9 @@ use super::close::Close;
 use super::service::answer;
 use super::shared::Shared;
 
-/// Serves one connection to its end.
+/// Serves a connection until it ends.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    // Without it, small answers wait for the client's delayed acknowledgement.
+    // Without it, small responses wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let close = Arc::new(Close::default());
     let peer = stream.peer_addr().ok().map(|address| address.ip());
@@ -32,7 +32,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     select(connection, pin!(asked.asked())).await;
 }
 
-/// A stream that is reset when it is dropped, if that was asked for.
+/// A stream that is reset on drop if that was requested.
 struct Stream {
     stream: TcpStream,
     close: Arc<Close>,

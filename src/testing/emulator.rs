@@ -1,4 +1,4 @@
-//! The emulator's handle: how it is set up, who it is, what it saw, what is to go wrong.
+//! The emulator's handle: setup, credentials, requests and faults.
 
 use std::fmt;
 use std::io;
@@ -25,9 +25,9 @@ use super::state::State;
 use super::state::instance::Instance;
 use super::state::keys::{KeyRing, KeyRotation, SigningKey};
 
-/// A Clerk instance of your own: a real HTTP server in this process, gone when it is dropped.
+/// An in-process emulator of a Clerk instance: a real HTTP server that stops when it is dropped.
 ///
-/// Each emulator has its own port, keys, secrets and state, so that tests run in parallel.
+/// Each emulator has its own port, keys, secrets and state, so tests can run in parallel.
 pub struct ClerkEmulator {
     pub(super) shared: Arc<Shared>,
     server: Server,
@@ -38,7 +38,7 @@ impl ClerkEmulator {
     ///
     /// # Panics
     ///
-    /// If it cannot listen there. [`builder`](Self::builder) returns that as an error.
+    /// Panics if it cannot listen there. With [`builder`](Self::builder), this is an error instead.
     #[expect(clippy::expect_used, reason = "a test can do nothing about it")]
     pub async fn start() -> Self {
         Self::builder()
@@ -47,17 +47,18 @@ impl ClerkEmulator {
             .expect("the emulator listens on a free loopback port")
     }
 
-    /// Returns the settings of an emulator to be started.
+    /// Returns a builder with the default settings.
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
     }
 
-    /// Closes the listener and all connections, and returns when they are closed.
+    /// Closes the listener and all connections, and waits until they are closed.
     pub async fn shutdown(self) {
         self.server.stop().await;
     }
 
-    /// Refuses connections from now on, and closes those that are open. All state stays.
+    /// Closes the listener and all connections, so that new connections are refused. All state is
+    /// kept.
     pub async fn stop_listening(&self) {
         self.server.stop().await;
     }
@@ -66,12 +67,12 @@ impl ClerkEmulator {
     ///
     /// # Errors
     ///
-    /// If the port was taken meanwhile.
+    /// Fails if another process uses the port.
     pub async fn resume_listening(&self) -> io::Result<()> {
         self.server.resume(Arc::clone(&self.shared)).await
     }
 
-    /// Returns the address of the API (`CLERK_API_URL`), without `/v1`.
+    /// Returns the base URL of the API (`CLERK_API_URL`), without `/v1`.
     pub fn api_url(&self) -> &str {
         &self.shared.identity.api_url
     }
@@ -81,37 +82,38 @@ impl ClerkEmulator {
         &self.shared.identity.secret_key
     }
 
-    /// Returns the publishable key (`CLERK_PUBLISHABLE_KEY`), which holds the issuer's host.
+    /// Returns the publishable key (`CLERK_PUBLISHABLE_KEY`), which contains the issuer's host.
     pub fn publishable_key(&self) -> &str {
         &self.shared.identity.publishable_key
     }
 
-    /// Returns the `iss` of the JWTs, which is also where the public key set is.
+    /// Returns the `iss` of the JWTs, which is also the base URL of the public key set.
     pub fn issuer(&self) -> &str {
         &self.shared.identity.api_url
     }
 
-    /// Returns the id of the instance, which is the `kid` of its first key as well.
+    /// Returns the id of the instance, which is also the `kid` of its first key.
     pub fn instance_id(&self) -> &str {
         &self.shared.identity.instance_id
     }
 
-    /// Returns the present public key as PEM (`CLERK_JWT_KEY`).
+    /// Returns the current public key as PEM (`CLERK_JWT_KEY`).
     pub fn jwt_key(&self) -> String {
         self.shared.state().keys.current().pem()
     }
 
-    /// Makes the present state the one that [`reset`](Self::reset) returns to: machines, tokens,
-    /// keys, secrets. Until this is called, it is the state at the start.
+    /// Saves the current state (machines, tokens, keys, secrets) for [`reset`](Self::reset).
+    ///
+    /// Without a checkpoint, `reset` returns to the state at the start.
     pub fn checkpoint(&self) {
         self.shared.checkpoint();
     }
 
-    /// Returns to the checkpoint, forgets all faults and the log, and sets the clock to the real
+    /// Returns to the checkpoint, clears all faults and the log, and sets the clock to the real
     /// time.
     ///
-    /// Everything that was handed out before the checkpoint is good again, so that the tests of a
-    /// suite can share one emulator. The options stay as they are.
+    /// Everything that was issued before the checkpoint is valid again, so the tests of a suite can
+    /// share an emulator. The options are not reset.
     pub fn reset(&self) {
         self.shared.reset();
     }
@@ -121,27 +123,30 @@ impl ClerkEmulator {
         &self.shared.clock
     }
 
-    /// Changes behaviours that Clerk does not document, from the next request on. The size of the
-    /// log is fixed at the start.
+    /// Changes behaviours that Clerk does not document, from the next request on.
+    ///
+    /// The capacity of the log cannot be changed after the start.
     pub fn configure(&self, change: impl FnOnce(&mut EmulatorOptions)) {
         change(&mut self.shared.state().options);
     }
 
-    /// Issues one more secret key of the instance; the others stay valid.
+    /// Creates another secret key of the instance; the existing ones stay valid.
     pub fn add_secret_key(&self) -> String {
         self.shared.state().instance.add_secret()
     }
 
-    /// Revokes a secret key of the instance; false if it is none.
+    /// Revokes a secret key of the instance; returns `false` if there is no such key.
     pub fn revoke_secret_key(&self, secret_key: &str) -> bool {
         self.shared.state().instance.revoke_secret(secret_key)
     }
 
-    /// Replaces the key that signs. Takes some hundred milliseconds of computing.
+    /// Replaces the signing key.
+    ///
+    /// Generating a key takes a few hundred milliseconds of CPU time.
     ///
     /// # Panics
     ///
-    /// If the system cannot generate a key.
+    /// Panics if the system cannot generate a key.
     #[expect(clippy::expect_used, reason = "a test can do nothing about it")]
     pub fn rotate_keys(&self, rotation: KeyRotation) {
         let (kid, keep_old) = match rotation {
@@ -152,49 +157,51 @@ impl ClerkEmulator {
         self.shared.state().keys.replace(key, keep_old);
     }
 
-    /// Takes the keys before the present one off the key set.
+    /// Removes the previous keys from the key set.
     pub fn remove_old_keys(&self) {
         self.shared.state().keys.remove_old();
     }
 
-    /// Signs any header and claims with the present key.
+    /// Signs any header and claims with the current key.
     pub fn sign_jwt(&self, header: &Value, claims: &Value) -> String {
         self.sign_raw(&header.to_string(), &claims.to_string())
     }
 
-    /// Signs exactly these bytes with the present key: duplicate members, odd spacing and all.
+    /// Signs exactly these bytes with the current key, including duplicate members and unusual
+    /// spacing.
     pub fn sign_raw(&self, header_json: &str, claims_json: &str) -> String {
         let key = self.shared.state().keys.current();
         key.sign(header_json, claims_json)
     }
 
-    /// Plans a fault. Say on the returned plan how often it applies.
+    /// Plans a fault; call a method of the returned plan to set how often it applies.
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) -> FaultPlan<'_> {
         FaultPlan::new(&self.shared.faults, &self.shared.clock, endpoint, fault)
     }
 
-    /// Forgets all planned faults. Calls that hang go on hanging.
+    /// Removes all planned faults. Calls that already hang keep hanging.
     pub fn clear_faults(&self) {
         self.shared.faults.clear(None);
     }
 
-    /// Forgets the faults that were planned for this endpoint.
+    /// Removes the faults that were planned for this endpoint.
     pub fn clear_faults_of(&self, endpoint: Endpoint) {
         self.shared.faults.clear(Some(endpoint));
     }
 
-    /// Returns how many calls an endpoint got since the start or the last reset.
+    /// Returns the number of calls of an endpoint since the start or the last reset.
     pub fn calls(&self, endpoint: Endpoint) -> u64 {
         self.shared.log.calls(endpoint)
     }
 
-    /// Returns the requests since the start or the last reset, oldest first; of very many, the
-    /// newest ([`EmulatorOptions::log_capacity`]).
+    /// Returns the requests since the start or the last reset, oldest first.
+    ///
+    /// The log keeps the newest [`log_capacity`](EmulatorOptions::log_capacity) requests.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.log.requests()
     }
 
-    /// Empties the log and zeroes the counters.
+    /// Clears the log and the call counters.
     pub fn reset_log(&self) {
         self.shared.log.reset();
     }
@@ -209,7 +216,7 @@ impl fmt::Debug for ClerkEmulator {
     }
 }
 
-/// Settings of an emulator that is not started yet.
+/// Builder for a [`ClerkEmulator`].
 #[must_use = "an emulator that is not started does nothing"]
 pub struct EmulatorBuilder {
     address: SocketAddr,
@@ -232,54 +239,56 @@ impl Default for EmulatorBuilder {
 }
 
 impl EmulatorBuilder {
-    /// Sets the address to listen on; port 0 takes a free one. Default: `127.0.0.1:0`.
+    /// Sets the address to listen on; port 0 selects a free port. Default: `127.0.0.1:0`.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Lets other machines use the console, all but its log of requests. Default: no.
+    /// Allows other hosts to use the console, except for its log of requests. Default: no.
     ///
     /// # Security
     ///
-    /// Whoever reaches the port can then mint tokens, read secrets and plan faults.
+    /// Everyone who can reach the port can then create tokens, read secrets and plan faults.
     pub fn open_to_network(mut self) -> Self {
         self.open_to_network = true;
         self
     }
 
-    /// Sets the address under which clients reach the emulator, which is its issuer, too: in
-    /// a network of containers, `http://clerk-emulator:4010`. Default: the address that it
-    /// listens on.
+    /// Sets the URL under which clients reach the emulator, which is also its issuer. Default: the
+    /// address that it listens on.
+    ///
+    /// In a container network, this is a URL such as `http://clerk-emulator:4010`.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
     }
 
-    /// Sets the clock by which tokens and secrets expire. Default: one that runs in real time.
+    /// Sets the clock that determines the expiry of tokens and secrets. Default: one that runs in
+    /// real time.
     pub fn clock(mut self, clock: TestClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets all behaviours that Clerk does not document.
+    /// Replaces all options for behaviours that Clerk does not document.
     pub fn options(mut self, options: EmulatorOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Changes some of the behaviours that Clerk does not document.
+    /// Changes options for behaviours that Clerk does not document.
     pub fn configure(mut self, change: impl FnOnce(&mut EmulatorOptions)) -> Self {
         change(&mut self.options);
         self
     }
 
-    /// Starts the server on the present tokio runtime.
+    /// Starts the server on the current Tokio runtime.
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on, the public URL is none of `http://host:port`, or no key
-    /// pair can be generated.
+    /// Fails if the address is not available, if the public URL does not have the form
+    /// `http://host:port`, or if no key pair can be generated.
     pub async fn start(self) -> io::Result<ClerkEmulator> {
         let name = self.public_url.as_deref().map(authority).transpose()?;
         let listener = TcpListener::bind(self.address).await?;
@@ -300,7 +309,7 @@ impl EmulatorBuilder {
     }
 }
 
-/// An RSA key takes some hundred milliseconds; other tasks go on meanwhile.
+/// Generating an RSA key takes a few hundred milliseconds, during which other tasks continue.
 async fn generate(kid: String) -> io::Result<SigningKey> {
     let made = tokio::task::spawn_blocking(move || SigningKey::generate(kid)).await;
     made.map_err(io::Error::other)?.map_err(io::Error::other)
@@ -330,7 +339,7 @@ fn without_port(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-/// The address to connect to: one that stands for all of them is no destination.
+/// The address to connect to: a wildcard address is not a destination.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));

@@ -1,14 +1,14 @@
-//! The operations of the emulated API and the paths they live at.
+//! The operations of the emulated API and their paths.
 
-/// An operation of Clerk's API, to aim a fault at or to count the calls of.
+/// An operation of Clerk's API, for planning faults and counting calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// Every request, whatever it asks for.
+    /// Every request.
     Any,
-    /// `GET /jwks`: the key set, for holders of the instance secret.
+    /// `GET /jwks`: the key set, with the instance secret.
     GetJwks,
-    /// `GET /.well-known/jwks.json`: the key set, for everybody.
+    /// `GET /.well-known/jwks.json`: the public key set.
     PublicJwks,
     /// `GET /machines`.
     ListMachines,
@@ -68,12 +68,12 @@ pub enum Endpoint {
     OAuthRevoke,
     /// `OPTIONS` on a path that scripts in browsers may call.
     CorsPreflight,
-    /// A path, or a method on a path, that Clerk does not have.
+    /// A path, or a method of a path, that Clerk does not have.
     Unknown,
 }
 
 /// Method and path of each operation; `{}` stands for one segment. Fixed segments come before
-/// variable ones, so that `verify` is never taken for an id.
+/// variable ones, so that `verify` is not mistaken for an id.
 const ROUTES: &[(Endpoint, &str, &str)] = &[
     (Endpoint::GetJwks, "GET", "jwks"),
     (Endpoint::PublicJwks, "GET", ".well-known/jwks.json"),
@@ -164,7 +164,7 @@ impl Endpoint {
     }
 }
 
-/// What a method and a path ask for.
+/// The operation of a method and a path.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) endpoint: Endpoint,
@@ -174,7 +174,7 @@ pub(super) struct Route {
     pub(super) allow: Vec<&'static str>,
 }
 
-/// Finds the operation; `/v1` in front is optional, since official clients omit it on some calls.
+/// Finds the operation; the prefix `/v1` is optional, since official clients omit it in some calls.
 pub(super) fn route(method: &str, path: &str) -> Route {
     let path = path
         .strip_prefix("/v1/")

@@ -1,4 +1,4 @@
-//! What may go wrong with one call.
+//! Faults of a single call.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::reply::Reply;
 
-/// A fault of Clerk, or of the network before it.
+/// A fault of Clerk, or of the network in between.
 ///
 /// A fault either replaces the operation ([`status`](Self::status), [`hang`](Self::hang), …), so
-/// that nothing changes on the server, or lets it happen and damages the answer
+/// that nothing changes on the server, or performs the operation and alters the response
 /// ([`altered`](Self::altered), [`truncated_body`](Self::truncated_body), …).
 #[derive(Clone)]
 pub struct Fault {
@@ -24,19 +24,19 @@ pub struct Fault {
     delivery: Delivery,
 }
 
-/// How an answer reaches the client, if it does.
+/// How the response is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Delivery {
     Whole,
-    /// Never; the connection stays open.
+    /// Not at all; the connection stays open.
     Hang,
-    /// Never; the connection is closed in order.
+    /// Not at all; the connection is closed gracefully.
     Drop,
-    /// Never; the connection is reset.
+    /// Not at all; the connection is reset.
     Reset,
     /// Half of it, then the connection is closed.
     Truncated,
-    /// So many bytes each interval.
+    /// A number of bytes per interval.
     Slow {
         bytes: usize,
         every: Duration,
@@ -55,56 +55,58 @@ impl Fault {
         }
     }
 
-    /// Answers this status instead of doing anything, with the error body that Clerk gives it.
+    /// Responds with this status and Clerk's error body for it, instead of performing the
+    /// operation.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self::new(false, Delivery::Whole).with_status(status)
     }
 
-    /// Does what was asked, after this time.
+    /// Performs the operation after this delay.
     #[must_use]
     pub fn delay(by: Duration) -> Self {
         Self::altered().after(by)
     }
 
-    /// Does what was asked; what the modifiers set replaces that part of the answer.
+    /// Performs the operation; the parts that the modifiers set are replaced in the response.
     #[must_use]
     pub fn altered() -> Self {
         Self::new(true, Delivery::Whole)
     }
 
-    /// Accepts the request and never answers.
+    /// Accepts the request and never responds.
     #[must_use]
     pub fn hang() -> Self {
         Self::new(false, Delivery::Hang)
     }
 
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     #[must_use]
     pub fn drop_connection() -> Self {
         Self::new(false, Delivery::Drop)
     }
 
-    /// Resets the connection (TCP RST) without an answer.
+    /// Resets the connection (TCP RST) without a response.
     #[must_use]
     pub fn reset_connection() -> Self {
         Self::new(false, Delivery::Reset)
     }
 
-    /// Does what was asked, then closes the connection: the change is made, its answer is lost.
+    /// Performs the operation, then closes the connection: the change takes effect, but its
+    /// response is lost.
     #[must_use]
     pub fn drop_after_applying() -> Self {
         Self::drop_connection().applied()
     }
 
-    /// Does what was asked, sends half of the answer's body, then closes the connection (under
-    /// HTTP/2 its stream).
+    /// Performs the operation, sends half of the response body, then closes the connection (with
+    /// HTTP/2, the stream).
     #[must_use]
     pub fn truncated_body() -> Self {
         Self::new(true, Delivery::Truncated)
     }
 
-    /// Does what was asked, and sends the body at this pace.
+    /// Performs the operation, and sends the response body at this pace.
     #[must_use]
     pub fn slow_body(bytes: usize, every: Duration) -> Self {
         Self::new(
@@ -116,32 +118,32 @@ impl Fault {
         )
     }
 
-    /// Waits (in real time) before anything else.
+    /// Waits (in real time) before everything else.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Makes the change on the server although the answer says otherwise.
+    /// Applies the change on the server, although the response says otherwise.
     #[must_use]
     pub fn applied(mut self) -> Self {
         self.applies = true;
         self
     }
 
-    /// Sets the status of the answer.
+    /// Sets the status of the response.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Sets a header of the answer.
+    /// Sets a header of the response.
     ///
     /// # Panics
     ///
-    /// If the name or the value is not fit for HTTP.
+    /// Panics if the name or the value is not valid in HTTP.
     #[must_use]
     #[track_caller]
     #[expect(
@@ -155,7 +157,7 @@ impl Fault {
         self
     }
 
-    /// Sets the body of the answer, byte for byte; empty for no body.
+    /// Sets the exact body of the response; empty for no body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
@@ -174,7 +176,7 @@ impl Fault {
         self.delivery
     }
 
-    /// Turns the real answer, if there is one, into what the client gets.
+    /// Turns the real response, if there is one, into the one that the client gets.
     pub(super) fn apply(&self, real: Option<Reply>) -> Reply {
         let own_body = real.is_none() || (self.status.is_some() && self.body.is_none());
         let mut reply = match real {
@@ -203,7 +205,7 @@ impl Fault {
     }
 }
 
-/// What it does to a call, as a sentence without its subject.
+/// The effect on a call, as a sentence without its subject.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.delay.is_zero() {
@@ -229,7 +231,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The code and message that Clerk gives a status.
+/// Clerk's error code and message for a status.
 fn wording(status: u16) -> (&'static str, &'static str) {
     match status {
         400 => ("bad_request", "Bad Request"),

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::lock::lock;
 use crate::clock::Clock as _;
 
-/// The faults that are to come, in the order in which they were planned.
+/// The planned faults, in the order in which they were planned.
 #[derive(Default)]
 pub(super) struct Faults {
     plans: Mutex<Plans>,
@@ -29,7 +29,7 @@ struct Plan {
     left: Left,
 }
 
-/// What is left of a plan.
+/// The rest of a plan.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Left {
     Calls(u64),
@@ -56,7 +56,7 @@ impl Plan {
         }
     }
 
-    /// Returns `true` if the plan applies to this call; a call that it skips is counted.
+    /// Returns `true` if the plan applies to this call; counts skipped calls.
     fn applies_to(&mut self, endpoint: Endpoint) -> bool {
         if self.endpoint != endpoint && self.endpoint != Endpoint::Any {
             return false;
@@ -73,7 +73,7 @@ impl Plan {
 }
 
 impl Faults {
-    /// Returns the fault for this call: the first one planned that fits.
+    /// Returns the fault for this call: the first planned one that applies.
     pub(super) fn next_fault(&self, endpoint: Endpoint, now: Duration) -> Option<Fault> {
         let mut plans = lock(&self.plans);
         plans.list.retain(|plan| !plan.over(now));
@@ -91,7 +91,7 @@ impl Faults {
             .retain(|plan| endpoint.is_some_and(|cleared| cleared != plan.endpoint));
     }
 
-    /// Plans a fault and returns how the plan is shown.
+    /// Plans a fault, and returns the plan as the console shows it.
     pub(super) fn plan(&self, endpoint: Endpoint, fault: Fault, skip: u64, left: Left) -> Planned {
         let mut plans = lock(&self.plans);
         let id = plans.next_id;
@@ -108,7 +108,7 @@ impl Faults {
         planned
     }
 
-    /// Forgets one plan; false if there is none of this id.
+    /// Removes a plan; returns `false` if there is none with this id.
     pub(super) fn remove(&self, id: u64) -> bool {
         let mut plans = lock(&self.plans);
         let before = plans.list.len();
@@ -124,7 +124,7 @@ impl Faults {
     }
 }
 
-/// A planned fault as it is shown.
+/// A planned fault as the console shows it.
 pub(super) struct Planned {
     pub(super) id: u64,
     pub(super) endpoint: Endpoint,
@@ -133,7 +133,7 @@ pub(super) struct Planned {
     pub(super) left: Left,
 }
 
-/// A fault that does not yet say how often it applies. Until it does, it never applies.
+/// A fault that needs to know how often it applies; until then, it never applies.
 #[derive(Debug)]
 #[must_use = "say `.once()`, `.times(n)`, `.for_duration(d)` or `.always()`"]
 pub struct FaultPlan<'a> {
@@ -160,7 +160,7 @@ impl<'a> FaultPlan<'a> {
         }
     }
 
-    /// Lets this many calls pass first.
+    /// Skips this many calls first.
     pub fn skip(mut self, calls: u64) -> Self {
         self.skip = calls;
         self
@@ -176,7 +176,7 @@ impl<'a> FaultPlan<'a> {
         self.install(Left::Calls(calls));
     }
 
-    /// Applies to every call from now on until the emulator's monotonic clock has moved this far.
+    /// Applies to every call until this much time has passed on the emulator's monotonic clock.
     pub fn for_duration(self, duration: Duration) {
         let until = self.clock.monotonic().saturating_add(duration);
         self.install(Left::Until(until));

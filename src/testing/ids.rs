@@ -1,4 +1,4 @@
-//! Random identifiers and secrets, and the patterns that Clerk demands of them.
+//! Random identifiers and secrets, and the patterns that Clerk requires.
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -86,7 +86,7 @@ pub(super) fn expected(prefixes: &[&str]) -> String {
     format!("must be {starts} and 27 letters, digits or underscores, such as {example}")
 }
 
-/// Refuses an id in the path that cannot be one.
+/// Rejects an id in the path that does not match the pattern.
 pub(super) fn path_id<'a>(id: &'a str, name: &str, prefixes: &[&str]) -> Result<&'a str, Refusal> {
     if is_hex_id(id, prefixes) {
         return Ok(id);

@@ -1,4 +1,4 @@
-//! What a token is, and why it would be refused: for the console and for the log.
+//! Explains what a token is and why it would be rejected, for the console and the log.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use super::jwt;
 use super::state::State;
 use super::state::store::Entry;
 
-/// What is known of a token. Times are Unix milliseconds.
+/// The data of a token. Times are Unix milliseconds.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
@@ -17,7 +17,7 @@ pub(super) struct Report {
     pub(super) format: Option<&'static str>,
     pub(super) id: Option<String>,
     pub(super) subject: Option<String>,
-    /// The name of the machine that sent it, or of the API key.
+    /// The name of the sending machine, or of the API key.
     pub(super) name: Option<String>,
     /// The machines that an M2M token may reach, or the scopes of another token.
     pub(super) scopes: Vec<String>,
@@ -29,14 +29,14 @@ pub(super) struct Report {
     pub(super) reasons: Vec<Reason>,
 }
 
-/// One reason to refuse a token.
+/// A reason to reject a token.
 #[derive(Debug, Serialize)]
 pub(super) struct Reason {
     pub(super) code: &'static str,
     pub(super) message: String,
 }
 
-/// Looks at a token as the receiver would now; without a receiver, nobody asks whom it may reach.
+/// Inspects a token as the receiver would now; without a receiver, the receiver is not checked.
 pub(super) fn inspect(state: &State, token: &str, receiver: Option<&str>, now: u64) -> Report {
     let mut inspection = Inspection {
         state,
@@ -50,7 +50,7 @@ pub(super) fn inspect(state: &State, token: &str, receiver: Option<&str>, now: u
     report
 }
 
-/// The token of a pasted line: without `Authorization:`, `Bearer`, quotes and the space around.
+/// The token of a pasted line: without `Authorization:`, `Bearer`, quotes and surrounding space.
 fn bare(text: &str) -> &str {
     let text = text.trim().trim_matches(['"', '\'']);
     let text = text
@@ -124,7 +124,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// Text that no stored token has: say what it looks like.
+    /// Explains what an unknown text looks like.
     fn no_token(&mut self, text: &str) {
         if let Some((machine, _)) = self.state.machines.by_secret(text, self.now) {
             let name = machine.name.clone();
@@ -251,7 +251,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// A JWT reaches what its machine reaches now.
+    /// A JWT reaches the machines that its sender reaches now.
     fn jwt_sender(&mut self, sender: &str) {
         let Ok(machine) = self.state.machines.get(sender) else {
             return self.refuse("unknown_sender", format!("there is no machine {sender}"));
@@ -263,7 +263,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// An opaque token reaches what its machine reached when the token was minted.
+    /// An opaque token reaches the machines that its sender reached when it was created.
     fn opaque_sender(&mut self, sender: &str, reached: &[String]) {
         let machine = self.state.machines.get(sender).ok();
         let name = machine.map_or(sender, |machine| machine.name.as_str());
@@ -293,7 +293,7 @@ fn decoded(part: &str) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// A length of time as a person says it, in its largest unit.
+/// A human-readable duration, in its largest unit.
 pub(super) fn words(millis: u64) -> String {
     let seconds = millis / 1000;
     if seconds == 0 {

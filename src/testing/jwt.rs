@@ -1,4 +1,4 @@
-//! The JWTs that Clerk issues: their headers and claims, written and read.
+//! Creates and parses the JWTs that Clerk issues.
 
 use serde_json::{Map, Value, json};
 

@@ -1,14 +1,14 @@
-//! Test your service against a Clerk of your own: an HTTP server in the same process.
+//! In-process emulator of Clerk's machine API, for testing your service.
 //!
-//! [`ClerkEmulator`] speaks the wire format of Clerk's Backend API: machines and their scopes,
-//! machine secrets, M2M tokens, API keys, OAuth access tokens, key sets; over HTTP/1.1, or HTTP/2
-//! for a client that begins with it (RFC 9113 §3.3). It is an authorization server as well, for
-//! clients that sign in. Your service does not know the difference, needs no account and no
-//! network, and parallel tests share nothing.
+//! [`ClerkEmulator`] is an HTTP server that implements Clerk's Backend API: machines and their
+//! scopes, machine secrets, M2M tokens, API keys, OAuth access tokens and key sets. It supports
+//! HTTP/1.1, and HTTP/2 with prior knowledge (RFC 9113 §3.3). It is also an authorization server
+//! for clients that sign in. Tests need neither an account nor a network. Each emulator has its own
+//! state, so tests can run in parallel.
 //!
 //! # A test in ten lines
 //!
-//! Seed what the test needs, point your service at [`ClerkEmulator::api_url`], and call it:
+//! Create what the test needs, point your service at [`ClerkEmulator::api_url`], and call it:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,23 +34,23 @@
 //!
 //! # What a test can do
 //!
-//! - **Seed**: [`machine`](ClerkEmulator::machine), [`m2m_token`](ClerkEmulator::m2m_token),
+//! - **Create**: [`machine`](ClerkEmulator::machine), [`m2m_token`](ClerkEmulator::m2m_token),
 //!   [`m2m_jwt`](ClerkEmulator::m2m_jwt), [`api_key`](ClerkEmulator::api_key),
 //!   [`oauth_token`](ClerkEmulator::oauth_token), [`oauth_jwt`](ClerkEmulator::oauth_jwt); and
-//!   [`sign_jwt`](ClerkEmulator::sign_jwt) or [`sign_raw`](ClerkEmulator::sign_raw) for any lie
-//!   with a genuine signature.
+//!   [`sign_jwt`](ClerkEmulator::sign_jwt) or [`sign_raw`](ClerkEmulator::sign_raw) for arbitrary
+//!   content with a genuine signature.
 //! - **Sign in**: the emulator is an authorization server (OAuth 2.1: discovery, registration,
-//!   authorization code with PKCE, refresh, introspection, revocation) whose user consents at
-//!   once: [`sign_in_as`](ClerkEmulator::sign_in_as),
+//!   authorization code with PKCE, refresh, introspection, revocation) whose user consents
+//!   immediately: [`sign_in_as`](ClerkEmulator::sign_in_as),
 //!   [`oauth_client`](ClerkEmulator::oauth_client),
 //!   [`oauth_sessions`](ClerkEmulator::oauth_sessions).
 //! - **Change**: [`revoke`](ClerkEmulator::revoke), [`expire`](ClerkEmulator::expire),
 //!   [`grant`](ClerkEmulator::grant), [`rotate_keys`](ClerkEmulator::rotate_keys),
 //!   [`rotate_machine_secret`](ClerkEmulator::rotate_machine_secret).
-//! - **Move time**: [`TestClock`], given to the emulator and to the code under test.
-//! - **Break things**: [`fault`](ClerkEmulator::fault) with a [`Fault`] at an [`Endpoint`], and
+//! - **Control time**: [`TestClock`], shared by the emulator and the code under test.
+//! - **Inject faults**: [`fault`](ClerkEmulator::fault) with a [`Fault`] at an [`Endpoint`], and
 //!   [`stop_listening`](ClerkEmulator::stop_listening).
-//! - **Look**: [`calls`](ClerkEmulator::calls) and [`requests`](ClerkEmulator::requests).
+//! - **Inspect**: [`calls`](ClerkEmulator::calls) and [`requests`](ClerkEmulator::requests).
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -64,14 +64,14 @@
 //!
 //! # How true it is
 //!
-//! Where Clerk's documents say what happens, the emulator does that, and a validator in this
-//! crate's own tests holds its traffic against Clerk's OpenAPI document. Where they do not, it
-//! does what is likeliest, and [`EmulatorOptions`] lists every such reading and can flip it.
-//! Beyond the document: an official client that breaks one of its rules (`{"secret"}` for
-//! `{"token"}`, `10.0` for `10`) is served as Clerk seems to serve it.
+//! The emulator follows Clerk's documentation, and this crate's tests validate its traffic against
+//! Clerk's OpenAPI document. Where the documentation is silent or contradictory, the emulator does
+//! what is most likely; [`EmulatorOptions`] lists every such behaviour and can change it. Official
+//! clients that deviate from the document (`{"secret"}` instead of `{"token"}`, `10.0` instead of
+//! `10`) are served as Clerk appears to serve them.
 //!
-//! It is no place for real secrets: it keeps everything in memory, speaks plain HTTP and answers
-//! whoever reaches its port.
+//! Do not use the emulator with real secrets. It keeps everything in memory, uses plain HTTP, and
+//! responds to everyone who can reach its port.
 
 mod access;
 mod clock;

@@ -1,13 +1,13 @@
-//! Every behaviour that Clerk does not document, as a switch.
+//! Options for every behaviour that Clerk does not document.
 
 use std::time::Duration;
 
 use crate::TokenFormat;
 
-/// How the emulator behaves where Clerk's documents are silent or contradict themselves.
+/// Options for behaviours on which Clerk's documentation is silent or contradictory.
 ///
-/// The default of each field is the likelier reading; the field's text says what is known. Flip
-/// one to prove that your service survives the other reading as well:
+/// The default of each field is the more likely behaviour. The field's docs say what is known.
+/// Change an option to verify that your service also works with the other behaviour:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -22,71 +22,72 @@ use crate::TokenFormat;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmulatorOptions {
-    /// What verifying a **revoked** opaque token answers. The documents say it "will throw an
-    /// error", yet the 200 body carries a `revoked` flag. Default: 404.
+    /// The response to the verification of a **revoked** opaque token. The documentation says that
+    /// it "will throw an error", yet the 200 body has a `revoked` flag. Default: 404.
     pub revoked: InactiveToken,
-    /// What verifying an **expired** opaque token answers. As for `revoked`. Default: 404.
+    /// The response to the verification of an **expired** opaque token; see `revoked`. Default:
+    /// 404.
     pub expired: InactiveToken,
-    /// What verifying an M2M token answers under the secret of a machine that the token may not
-    /// reach. The rule is documented, its status is not. Default: 404.
+    /// The response to the verification of an M2M token with the secret of a machine that it may
+    /// not reach. The rule is documented, its status is not. Default: 404.
     pub unscoped: Unscoped,
-    /// Whether `/m2m_tokens/verify` takes `{"secret": …}` for `{"token": …}`. The document forbids
-    /// it, and the Python, Java and C# clients send it. Default: yes.
+    /// Whether `/m2m_tokens/verify` accepts `{"secret": …}` instead of `{"token": …}`. The OpenAPI
+    /// document forbids it, but the Python, Java and C# clients send it. Default: yes.
     pub secret_for_token: bool,
-    /// What `"seconds_until_expiration": null` means. The JavaScript client says "never expires",
-    /// the document says that the machine's default applies. Default: never.
+    /// The meaning of `"seconds_until_expiration": null`. The JavaScript client says "never
+    /// expires", the OpenAPI document says that the machine's default applies. Default: never.
     pub null_expiry: NullExpiry,
-    /// Whether `/m2m_tokens/verify` takes a JWT. Undocumented; the endpoint is known to check the
-    /// `cat` header of JWTs. Default: as it treats an opaque token.
+    /// Whether `/m2m_tokens/verify` accepts a JWT. This is undocumented; the endpoint is known to
+    /// check the `cat` header of JWTs. Default: like an opaque token.
     pub jwt_at_verify: JwtAtVerify,
-    /// The `cat` header of minted M2M JWTs. Default: the M2M category.
+    /// The `cat` header of new M2M JWTs. Default: the M2M category.
     pub jwt_category: JwtCategory,
-    /// Claim names that a caller may not set in a JWT. Clerk has an error code for them and publishes no
-    /// list. Default: `iss`, `sub`, `exp`, `nbf`, `iat`, `jti`.
+    /// Claim names that a caller may not set in a JWT. Clerk has an error code for them, but
+    /// publishes no list. Default: `iss`, `sub`, `exp`, `nbf`, `iat`, `jti`.
     pub reserved_claims: Vec<String>,
-    /// Whether a machine's secret verifies as an API key, since both begin with `ak_`. Unproven.
+    /// Whether a machine's secret verifies as an API key, since both begin with `ak_`. Unknown.
     /// Default: no (404).
     pub machine_secret_is_api_key: bool,
-    /// Whether `GET /jwks` also takes a machine secret. Unproven. Default: no (401).
+    /// Whether `GET /jwks` also accepts a machine secret. Unknown. Default: no (401).
     pub machine_secret_reads_jwks: bool,
-    /// The success status of `POST /api_keys`: the document says 200, the Python client accepts
-    /// 201 only, so that Clerk probably answers 201. Default: 201.
+    /// The success status of `POST /api_keys`. The OpenAPI document says 200, but the Python client
+    /// only accepts 201, so Clerk probably responds with 201. Default: 201.
     pub create_api_key_status: u16,
-    /// Whether a revoked API key still blocks its name (409 `token_creation_conflict`), as seen in
-    /// public test suites. Default: yes.
+    /// Whether the name of a revoked API key stays in use (409 `token_creation_conflict`), as seen
+    /// in public test suites. Default: yes.
     pub revoked_name_blocks: bool,
-    /// Whether the API-keys feature is on. Off: every API-key call answers 422
-    /// `api_keys_not_enabled` (the code is documented, its use on verify is not). Default: on.
+    /// Whether the API keys feature is enabled. If not, every API key call gets 422
+    /// `api_keys_not_enabled` (the code is documented, its use for verification is not). Default:
+    /// yes.
     pub api_keys_enabled: bool,
-    /// Whether OAuth tokens show their times in seconds (as the newest client documents) rather
-    /// than milliseconds. Default: seconds.
+    /// Whether the times of OAuth tokens are in seconds (as the newest client documents) instead of
+    /// milliseconds. Default: yes.
     pub oauth_times_in_seconds: bool,
-    /// Whether deleting a machine kills its opaque tokens. Unproven. Default: yes.
+    /// Whether deleting a machine revokes its opaque tokens. Unknown. Default: yes.
     pub delete_kills_tokens: bool,
-    /// Whether JWKS answers carry an `ETag` and honour `If-None-Match`. Default: yes.
+    /// Whether JWKS responses have an `ETag` and honour `If-None-Match`. Default: yes.
     pub jwks_etag: bool,
-    /// The format of the access tokens that the authorization server issues. In Clerk each
-    /// application has its own. A JWT cannot be revoked. Default: JWT.
+    /// The format of the access tokens that the authorization server issues. In Clerk, this is set
+    /// per application. A JWT cannot be revoked. Default: JWT.
     pub oauth_token_format: TokenFormat,
-    /// The custom scopes of the instance. Where there are some, the authorization server grants
-    /// these and Clerk's own only; where there are none, it grants whatever is asked for. Default:
-    /// none.
+    /// The custom scopes of the instance. If there are any, the authorization server only grants
+    /// these and Clerk's own. If there are none, it grants every requested scope. Default: none.
     pub oauth_custom_scopes: Vec<String>,
-    /// Whether access tokens name the `resource` that the client asked for as their audience.
-    /// Clerk does so for resources that are registered there as MCP servers. Default: yes.
+    /// Whether access tokens have the `resource` that the client requested as their audience. Clerk
+    /// does so for resources that are registered as MCP servers. Default: yes.
     pub oauth_audience: bool,
     /// Whether the user consents. Otherwise clients get `access_denied`. Default: yes.
     pub oauth_consent: bool,
-    /// Whether clients may register themselves (RFC 7591). In Clerk that is off until somebody
-    /// switches it on. Default: yes.
+    /// Whether clients may register themselves (RFC 7591). In Clerk, this must be enabled first.
+    /// Default: yes.
     pub oauth_registration: bool,
-    /// The rate limit of the instance; key-set calls are exempt. Whether calls with a machine
-    /// secret share it is undocumented; here they do. Default: none.
+    /// The rate limit of the instance, from which calls for key sets are exempt. It is undocumented
+    /// whether calls with a machine secret share it; here they do. Default: none.
     pub rate_limit: Option<RateLimit>,
-    /// How many of the newest requests the log keeps. Default: 10 000.
+    /// The capacity of the log, which keeps the newest requests. Default: 10 000.
     pub log_capacity: usize,
-    /// Whether the console at `/` and its API under `/__emulator/` are served. Never part of Clerk.
-    /// Default: no.
+    /// Whether the console at `/` and its API under `/__emulator/` are served. They are not part of
+    /// Clerk. Default: no.
     pub console: bool,
 }
 
@@ -122,7 +123,7 @@ impl Default for EmulatorOptions {
     }
 }
 
-/// The scopes that every instance of Clerk knows.
+/// The scopes of every Clerk instance.
 pub(super) const CLERK_SCOPES: [&str; 7] = [
     "openid",
     "profile",
@@ -141,16 +142,16 @@ impl EmulatorOptions {
     }
 }
 
-/// The answer about a token that was good once.
+/// The response for a token that is no longer valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InactiveToken {
-    /// 404, as for a token that never was.
+    /// 404, as for a token that never existed.
     NotFound,
     /// 200 with the flag `revoked` or `expired` set.
     Flagged,
 }
 
-/// The answer about an M2M token that may not reach the machine that asks.
+/// The response for an M2M token that may not reach the calling machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unscoped {
     /// 404, as for a token that never was.
@@ -159,13 +160,13 @@ pub enum Unscoped {
     Forbidden,
 }
 
-/// The meaning of an expiry that is `null`.
+/// The meaning of a `null` expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NullExpiry {
-    /// The token never expires; a JWT, which must expire, lives the longest default time-to-live
-    /// that a machine may have (ten years).
+    /// The token never expires. A JWT, which must expire, gets the longest default lifetime that a
+    /// machine may have (ten years).
     Never,
-    /// The machine's default time-to-live applies, as if the member were absent.
+    /// The machine's default lifetime applies, as if the member were absent.
     MachineDefault,
 }
 
@@ -174,18 +175,18 @@ pub enum NullExpiry {
 pub enum JwtAtVerify {
     /// 404: only opaque tokens are stored.
     Refused,
-    /// 200 for any live JWT of the instance, whoever asks.
+    /// 200 for every valid JWT of the instance, whichever machine asks.
     AnyReceiver,
-    /// 200, but under a machine secret only if the sender may reach that machine now.
+    /// 200, but with a machine secret only if the sender may currently reach that machine.
     AsOpaque,
 }
 
-/// The category that the header of a minted M2M JWT names.
+/// The category in the header of a new M2M JWT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JwtCategory {
     /// `cl_B7d4PD333AAA`, the M2M category.
     M2m,
-    /// `cl_I7d4PD111III`, which some instances stamp on every class of token.
+    /// `cl_I7d4PD111III`, which some instances put into every type of token.
     Ignore,
     /// No `cat` at all, as before it was introduced.
     Absent,
@@ -201,12 +202,12 @@ impl JwtCategory {
     }
 }
 
-/// So many calls in a window of time, then 429 with `Retry-After` until the window ends.
+/// A limit on the calls in a time window, then 429 with `Retry-After` until the window ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many calls one window takes.
+    /// The number of calls in a window.
     pub calls: u64,
-    /// How long a window lasts, by the emulator's clock.
+    /// The length of a window, by the emulator's clock.
     pub window: Duration,
 }
 

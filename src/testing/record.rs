@@ -16,11 +16,11 @@ use super::lock::lock;
 use super::reply::Reply;
 use super::request::Call;
 
-/// Whose secret a request carried; the secret itself is never kept.
+/// The owner of the secret in a request; the secret itself is never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential {
-    /// No readable `Authorization: Bearer` line.
+    /// No valid `Authorization: Bearer` line.
     None,
     /// A secret key of the instance.
     InstanceSecret,
@@ -29,43 +29,43 @@ pub enum Credential {
     MachineSecret {
         /// The machine's id.
         machine_id: String,
-        /// False for a secret that was rotated away and is in its grace period.
+        /// `false` for a previous secret during its grace period after a rotation.
         current: bool,
     },
-    /// A bearer token that is no secret of this emulator, or no longer.
+    /// A bearer token that is not, or no longer, a secret of this emulator.
     Unknown,
 }
 
-/// A request that the emulator received. Its `Debug` hides bodies, since they hold tokens.
+/// A request that the emulator received. Its `Debug` hides bodies, which contain tokens.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// What it asked for.
+    /// The operation that it requested.
     pub endpoint: Endpoint,
     /// The method.
     pub method: String,
-    /// The path as sent, `/v1` included if it was there.
+    /// The path as sent, including `/v1` if present.
     pub path: String,
     /// The query string as sent.
     pub query: Option<String>,
-    /// Whose secret it carried.
+    /// The owner of its secret.
     pub credential: Credential,
     /// Its headers, without `Authorization`.
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
-    /// When it came, by the emulator's clock, since the Unix epoch.
+    /// When it arrived, by the emulator's clock, since the Unix epoch.
     pub received_at: Duration,
-    /// Whether a fault took part in the answer.
+    /// Whether a fault affected the response.
     pub faulted: bool,
-    /// Why it was answered so, where the answer does not say it: the fault, or what is wrong with
-    /// the token that was to be verified.
+    /// The reason for the response, if the response does not contain it: the fault, or why the
+    /// verified token is invalid.
     pub reason: Option<String>,
-    /// What was answered; `None` while it is not, and for an answer that was never sent.
+    /// The response; `None` while there is none, and if it was never sent.
     pub response: Option<RecordedResponse>,
 }
 
-/// An answer of the emulator. Its `Debug` hides the body, since it may hold secrets.
+/// A response of the emulator. Its `Debug` hides the body, which may contain secrets.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedResponse {
@@ -78,7 +78,7 @@ pub struct RecordedResponse {
 }
 
 impl RecordedRequest {
-    /// Returns the body as JSON; `Null` if it is none.
+    /// Returns the body as JSON; `Null` if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -86,7 +86,7 @@ impl RecordedRequest {
 }
 
 impl RecordedResponse {
-    /// Returns the body as JSON; `Null` if it is none.
+    /// Returns the body as JSON; `Null` if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -119,7 +119,7 @@ impl fmt::Debug for RecordedResponse {
 
 const ENDPOINTS: usize = Endpoint::Unknown as usize + 1;
 
-/// Counters without a bound, and the newest requests within one.
+/// Unbounded counters, and a bounded number of the newest requests.
 pub(super) struct Log {
     counters: [AtomicU64; ENDPOINTS],
     kept: Mutex<Kept>,
@@ -143,7 +143,7 @@ impl Log {
         }
     }
 
-    /// Notes a request on arrival and returns its ticket.
+    /// Records a request on arrival, and returns its ticket.
     pub(super) fn arrived(&self, call: &Call, credential: Credential, at: Duration) -> u64 {
         self.count(call.route.endpoint);
         let mut kept = lock(&self.kept);
@@ -164,7 +164,7 @@ impl Log {
         }
     }
 
-    /// Notes that a fault takes part in the answer.
+    /// Records that a fault affects the response.
     pub(super) fn faulted(&self, ticket: u64, fault: &Fault) {
         self.change(ticket, |request| {
             request.faulted = true;
@@ -172,12 +172,12 @@ impl Log {
         });
     }
 
-    /// Notes why the answer is what it is.
+    /// Records the reason for the response.
     pub(super) fn explained(&self, ticket: u64, reason: String) {
         self.change(ticket, |request| request.reason = Some(reason));
     }
 
-    /// Notes the answer.
+    /// Records the response.
     pub(super) fn answered(&self, ticket: u64, reply: &Reply) {
         let response = RecordedResponse {
             status: reply.status,
@@ -207,8 +207,8 @@ impl Log {
         lock(&self.kept).requests.iter().cloned().collect()
     }
 
-    /// Returns the requests after this ticket that are wanted, with their tickets, oldest first;
-    /// of more than `limit`, the newest.
+    /// Returns the matching requests after this ticket, with their tickets, oldest first; of more
+    /// than `limit`, the newest.
     pub(super) fn after(
         &self,
         ticket: Option<u64>,
@@ -228,7 +228,7 @@ impl Log {
         found
     }
 
-    /// Empties the log and zeroes the counters; tickets that are out stay harmless.
+    /// Clears the log and the counters; existing tickets stay harmless.
     pub(super) fn reset(&self) {
         let mut kept = lock(&self.kept);
         kept.first += kept.requests.len() as u64;

@@ -1,6 +1,6 @@
-//! The errors that Clerk answers: one constructor for each, with its status and code.
+//! Clerk's error responses: a constructor for each, with its status and code.
 
-/// An error answer before it is rendered.
+/// An error response before it is rendered.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -39,7 +39,7 @@ impl Refusal {
         Self::new(400, "machine_token_reserved_claim", "Reserved claim", long)
     }
 
-    /// 400: a `Clerk-API-Version` that never was.
+    /// 400: an unknown `Clerk-API-Version`.
     pub(super) fn api_version_invalid(version: &str) -> Self {
         let long = format!("The API version '{version}' is not supported");
         Self::new(400, "api_version_invalid", "Invalid API version", long)
@@ -78,7 +78,7 @@ impl Refusal {
         )
     }
 
-    /// 403: a good secret, used on what it may not touch.
+    /// 403: a valid secret that lacks permission.
     pub(super) fn forbidden(long: impl Into<String>) -> Self {
         Self::new(403, "authorization_invalid", "Unauthorized request", long)
     }
@@ -99,13 +99,13 @@ impl Refusal {
         Self::new(404, "machine_not_found", "Machine not found", long)
     }
 
-    /// 405: a known path, asked in an unknown way.
+    /// 405: a known path with an unknown method.
     pub(super) fn method_not_allowed() -> Self {
         let long = "The resource does not support this method";
         Self::new(405, "method_not_allowed", "Method not allowed", long)
     }
 
-    /// 409: something that exists already.
+    /// 409: an object that already exists.
     pub(super) fn conflict(long: impl Into<String>) -> Self {
         Self::new(409, "conflict", "Conflict", long)
     }
@@ -121,7 +121,7 @@ impl Refusal {
         )
     }
 
-    /// 413: more than any request needs.
+    /// 413: a body that is larger than any request needs.
     pub(super) fn too_large() -> Self {
         Self::new(
             413,
@@ -149,7 +149,7 @@ impl Refusal {
         Self::new(422, "form_param_value_invalid", "is invalid", long).about(name)
     }
 
-    /// 422: API keys are switched off for the instance.
+    /// 422: API keys are disabled for the instance.
     pub(super) fn api_keys_disabled() -> Self {
         let long = "API keys are not enabled for this instance";
         Self::new(422, "api_keys_not_enabled", "API keys not enabled", long)

@@ -1,4 +1,4 @@
-//! An answer before it is sent.
+//! A response before it is sent.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
@@ -32,7 +32,7 @@ impl Reply {
         Self::json(200, body)
     }
 
-    /// Text for a person; no browser takes it for anything else.
+    /// Plain text for humans, which no browser interprets as something else.
     pub(super) fn text(status: u16, body: &str) -> Self {
         let mut reply = Self::empty(status)
             .with(header::CONTENT_TYPE, "text/plain; charset=utf-8")
@@ -49,7 +49,7 @@ impl Reply {
         }
     }
 
-    /// Sets a header; one that is not fit for HTTP is left out.
+    /// Sets a header; an invalid one is omitted.
     pub(super) fn with(mut self, name: header::HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);

@@ -1,4 +1,4 @@
-//! A request, read whole.
+//! A request with its complete body.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 /// More than any request of the API needs; 150 scopes take 5 KiB.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// A request and what it asks for.
+/// A request and its operation.
 pub(super) struct Call {
     pub(super) method: String,
     pub(super) path: String,
@@ -27,7 +27,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Reads a request; `None` if the client went away in the middle.
+    /// Reads a request; `None` if the client disconnected.
     pub(super) async fn read(request: Request<Incoming>, peer: Option<IpAddr>) -> Option<Self> {
         let (parts, body) = request.into_parts();
         let sender = Sender::of(&parts, peer);
@@ -57,7 +57,7 @@ impl Call {
         self.route.ids.get(index).map_or("", String::as_str)
     }
 
-    /// The value of a header that must be plain text to count.
+    /// The value of a header, if it is plain text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

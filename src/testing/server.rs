@@ -1,4 +1,4 @@
-//! The listener: it can be stopped and resumed on the same port, and ends with its owner.
+//! The listener: it can be stopped and resumed on the same port, and stops with its owner.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use super::shared::Shared;
 pub(super) struct Server {
     address: SocketAddr,
     running: Mutex<Option<Running>>,
-    /// While nothing listens, the port is held, so that nobody else is given it meanwhile.
+    /// While the listener is stopped, the port stays bound, so that no other process gets it.
     held: Mutex<Option<TcpSocket>>,
 }
 
@@ -69,17 +69,17 @@ impl Drop for Server {
     }
 }
 
-/// Connections that may wait to be accepted, as many as `TcpListener::bind` allows.
+/// The backlog of connections, the same as that of `TcpListener::bind`.
 const BACKLOG: u32 = 1_024;
 
-/// Takes the port without listening: connections to it are refused.
+/// Binds the port without listening: connections are refused.
 fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
         TcpSocket::new_v6()?
     };
-    // Connections that were just closed still count as users of the port.
+    // Connections that were just closed still use the port.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
@@ -93,7 +93,7 @@ fn run(listener: TcpListener, shared: Arc<Shared>) -> Running {
     }
 }
 
-/// Accepts until it is stopped. Dropping the set of connections closes them all.
+/// Accepts connections until it is stopped. Dropping the set of connections closes them all.
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
@@ -103,7 +103,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
         };
         match accepted {
             Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&shared)))),
-            // Out of file descriptors, most likely: a moment later there may be some.
+            // Most likely out of file descriptors, which may be available again soon.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
         while connections.try_join_next().is_some() {}

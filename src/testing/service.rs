@@ -1,4 +1,4 @@
-//! One request in, one answer (or fault) out: whole, cut short, or dripping.
+//! Responds to a request, completely, truncated, slowly, or with another fault.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,10 +21,10 @@ use super::routes;
 use super::shared::Shared;
 use crate::clock::Clock as _;
 
-/// The body of any answer.
+/// The body of a response.
 pub(super) type AnswerBody = UnsyncBoxBody<Bytes, Gone>;
 
-/// The connection is closed on purpose, or the client closed it.
+/// The connection was closed by a fault or by the client.
 #[derive(Debug)]
 pub(super) struct Gone;
 
@@ -36,7 +36,7 @@ impl fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
-/// Answers one request; a fault may end the connection instead.
+/// Responds to a request; a fault may close the connection instead.
 pub(super) async fn answer(
     shared: Arc<Shared>,
     connection: Arc<Close>,
@@ -107,12 +107,12 @@ fn respond(reply: &Reply, delivery: Delivery) -> Response<AnswerBody> {
     response
 }
 
-/// The body, and the length to announce if it is not the length of what is sent.
+/// The body, and the announced length if it differs from the length of the body.
 fn deliver(bytes: Bytes, delivery: Delivery) -> (Option<usize>, AnswerBody) {
     let length = bytes.len();
     match delivery {
         Delivery::Truncated => {
-            // An empty body cannot be cut short, so one byte more than there is is announced.
+            // An empty body cannot be truncated, so one byte more than there is is announced.
             let kept = bytes.slice(..length / 2);
             (Some(length.max(1)), cut(kept))
         }
@@ -126,7 +126,7 @@ fn deliver(bytes: Bytes, delivery: Delivery) -> (Option<usize>, AnswerBody) {
     }
 }
 
-/// Sends these bytes, lets them reach the client, then breaks off.
+/// Sends these bytes, and aborts after they have reached the client.
 fn cut(kept: Bytes) -> AnswerBody {
     let steps = stream::unfold(Some(kept), |kept| async move {
         if let Some(kept) = kept {

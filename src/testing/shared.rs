@@ -1,4 +1,4 @@
-//! What the emulator's handle and its server have in common.
+//! The state that is shared by the emulator's handle and its server.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -10,7 +10,7 @@ use super::record::Log;
 use super::state::State;
 use crate::clock::Clock as _;
 
-/// What does not change during the life of an emulator.
+/// The properties that do not change during the lifetime of an emulator.
 pub(super) struct Identity {
     pub(super) api_url: String,
     pub(super) secret_key: String,
@@ -26,7 +26,7 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) access: Access,
     state: Mutex<State>,
-    /// What a reset returns to.
+    /// The state to which a reset returns.
     checkpoint: Mutex<State>,
 }
 
@@ -48,14 +48,14 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// Makes the present state the one that a reset returns to.
+    /// Saves the current state as the checkpoint.
     pub(super) fn checkpoint(&self) {
         let state = self.state().clone();
         *lock(&self.checkpoint) = state;
     }
 
-    /// Returns to the checkpoint, with the present options: no fault, no log, and a clock that
-    /// shows the real time.
+    /// Returns to the checkpoint, with the current options, without faults and log, and with the
+    /// real time.
     pub(super) fn reset(&self) {
         let before = lock(&self.checkpoint).clone();
         let mut state = self.state();
