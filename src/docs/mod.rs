@@ -5,6 +5,7 @@
 //! | [`settings`] | what can be configured, and where the values are in Clerk's dashboard |
 //! | [`defaults`] | why the defaults are what they are |
 //! | [`responses`] | which status a request gets, and what its sender should do |
+//! | [`order`] | what goes outside of the layer, and what inside: CORS, traces, timeouts, limits |
 //! | [`revocation`] | for how long a revoked credential can still be accepted |
 //! | [`outages`] | what happens while Clerk is slow or away |
 //! | [`cost`] | how many tokens the call budget carries, and what Clerk charges |
@@ -26,6 +27,9 @@ pub mod defaults {}
 
 #[doc = include_str!("responses.md")]
 pub mod responses {}
+
+#[doc = include_str!("order.md")]
+pub mod order {}
 
 #[doc = include_str!("revocation.md")]
 pub mod revocation {}
