@@ -36,6 +36,7 @@
 //! | protect an MCP server, or another OAuth resource | [`ProtectedResource`], [`McpScopes`], [`McpSessionGuard`] |
 //! | protect services in any language behind nginx, Caddy, Traefik or Envoy | [`ForwardAuth`] |
 //! | protect gRPC services | [`middleware::GrpcStatus`], [`middleware::Auto`] and [`grpc`] |
+//! | describe protected routes in OpenAPI | `openapi`, behind the feature `utoipa` |
 //! | verify a token without tower | [`Authenticator`] |
 //! | set timeouts, caches, budgets | [`AuthenticatorBuilder`] |
 //! | customize the responses to rejected requests | [`ResponseForAuthError`], [`AuthError`] |
@@ -67,6 +68,7 @@
 //! - `axum` (default): extractors for axum.
 //! - `reqwest-middleware`: [`M2mTokenLayer`] as a middleware for reqwest.
 //! - `tonic`: extraction of the identity from a `tonic::Request`, statuses, and `NamedService` for tonic.
+//! - `utoipa`: security schemes, schemas and responses for OpenAPI documents.
 //! - `testing`: `testing::ClerkEmulator`, an in-process Clerk for tests and examples.
 
 #![forbid(unsafe_code)]
@@ -109,6 +111,9 @@ pub mod machine_secret;
 pub mod mcp;
 pub mod middleware;
 mod opaque;
+#[cfg(feature = "utoipa")]
+#[cfg_attr(docsrs, doc(cfg(feature = "utoipa")))]
+pub mod openapi;
 pub mod outbound;
 mod problem;
 mod random;

@@ -34,7 +34,7 @@ const TIERS: [&[&str]; 25] = [
     &["health"],
     &["authenticator", "outbound"],
     &["middleware"],
-    &["forward_auth", "grpc"],
+    &["forward_auth", "grpc", "openapi"],
     &["mcp"],
     &["resource"],
     &["builder"],

@@ -17,6 +17,7 @@ mod faults;
 mod forward_auth;
 mod layer;
 mod machine_secret;
+mod openapi;
 mod order;
 mod outbound;
 mod resource;
