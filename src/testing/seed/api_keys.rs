@@ -1,4 +1,4 @@
-//! Seeding API keys.
+//! Creates API keys.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::testing::emulator::ClerkEmulator;
 use crate::testing::ids;
 use crate::testing::state::tokens::ApiKeyDetail;
 
-/// An API key to be created.
+/// Builder for an API key.
 #[derive(Debug)]
 #[must_use = "call `.create()`"]
 pub struct ApiKeyBuilder<'a> {
@@ -20,7 +20,7 @@ pub struct ApiKeyBuilder<'a> {
 }
 
 impl ApiKeyBuilder<'_> {
-    /// Sets the name, which must be new among the subject's keys. Default: a random one.
+    /// Sets the name, which must be unique among the subject's keys. Default: a random one.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.detail.name = name.into();
         self
@@ -44,17 +44,17 @@ impl ApiKeyBuilder<'_> {
         self
     }
 
-    /// Sets how long it lives. Default: for ever.
+    /// Sets the lifetime. Default: unlimited.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Creates it.
+    /// Creates the key.
     ///
     /// # Panics
     ///
-    /// If the subject has a key of this name.
+    /// Panics if the subject already has a key of this name.
     #[track_caller]
     pub fn create(self) -> IssuedToken {
         let now = self.emulator.shared.now();
@@ -71,7 +71,8 @@ impl ApiKeyBuilder<'_> {
 }
 
 impl ClerkEmulator {
-    /// Begins an API key of a user, an organisation or a machine (`user_…`, `org_…`, `mch_…`).
+    /// Returns a builder for an API key of a user, an organization or a machine (`user_…`, `org_…`,
+    /// `mch_…`).
     pub fn api_key(&self, subject: impl Into<String>) -> ApiKeyBuilder<'_> {
         let detail = ApiKeyDetail {
             key_type: "api_key".to_owned(),

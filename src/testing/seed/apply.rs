@@ -1,4 +1,4 @@
-//! Seeding the state with what JSON asks for; the same checks as over Clerk's own API.
+//! Creates the objects of a JSON document, with the same checks as Clerk's own API.
 
 use std::collections::BTreeSet;
 
@@ -19,16 +19,16 @@ use crate::testing::state::machines::Machine;
 use crate::testing::state::store::Entry;
 use crate::testing::state::tokens::{ApiKeyDetail, M2mDetail, OAUTH_LIFETIME, OAuthDetail};
 
-/// Ten years in seconds: the longest that Clerk lets a token live which is not endless.
+/// Ten years in seconds: the longest lifetime of a token that expires.
 const LONGEST: u64 = 315_360_000;
 
-/// A token that was made, with its secret.
+/// A created token, with its secret.
 pub(in crate::testing) struct Made {
     pub(in crate::testing) id: String,
     pub(in crate::testing) token: String,
     pub(in crate::testing) subject: String,
     pub(in crate::testing) expires_at: Option<u64>,
-    /// The name of the variable that its creator asked for.
+    /// The name of the variable that the document requests.
     pub(in crate::testing) variable: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Made {
     }
 }
 
-/// What a document made.
+/// The objects that a document created.
 #[derive(Default)]
 pub(in crate::testing) struct Seeded {
     pub(in crate::testing) machines: Vec<Machine>,
@@ -52,7 +52,7 @@ pub(in crate::testing) struct Seeded {
     pub(in crate::testing) clients: Vec<Client>,
 }
 
-/// Seeds all of a document, or nothing.
+/// Creates all objects of a document, or none.
 pub(in crate::testing) fn document(
     state: &mut State,
     document: Document,
@@ -90,7 +90,7 @@ fn everything(state: &mut State, document: Document, now: u64) -> Result<Seeded,
     Ok(seeded)
 }
 
-/// Creates machines, then what each may reach, so that a list may name what comes later in it.
+/// Creates machines, then their scopes, so that a machine may refer to a later one.
 pub(in crate::testing) fn machines(
     state: &mut State,
     machines: Vec<NewMachine>,
@@ -133,7 +133,7 @@ fn machine(state: &mut State, new: NewMachine, now: u64) -> Result<Machine, Refu
         .create_as(id, secret, &name, BTreeSet::new(), ttl, now))
 }
 
-/// Mints an M2M token of a machine.
+/// Creates an M2M token of a machine.
 pub(in crate::testing) fn m2m_token(
     state: &mut State,
     new: NewM2mToken,
@@ -292,7 +292,7 @@ fn within(name: &str, seconds: u64) -> Result<(), Refusal> {
     Err(Refusal::param_invalid(name, &why))
 }
 
-/// An id in Clerk's shape.
+/// Checks that an id has Clerk's format.
 pub(in crate::testing) fn checked_id(
     name: &str,
     id: String,

@@ -1,5 +1,4 @@
-//! The authorization server from within the process: who is signed in, which clients and sessions
-//! there are.
+//! In-process access to the authorization server: the user, clients and sessions.
 
 use std::fmt;
 
@@ -14,12 +13,12 @@ pub struct EmulatedOAuthClient {
 }
 
 impl EmulatedOAuthClient {
-    /// Returns its id.
+    /// Returns the client id.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Returns its secret; `None` for a public client.
+    /// Returns the client secret; `None` for a public client.
     pub fn client_secret(&self) -> Option<&str> {
         self.client_secret.as_deref()
     }
@@ -33,7 +32,7 @@ impl fmt::Debug for EmulatedOAuthClient {
     }
 }
 
-/// A client to be created.
+/// Builder for a client of the authorization server.
 #[derive(Debug)]
 #[must_use = "call `.create()`"]
 pub struct OAuthClientBuilder<'a> {
@@ -44,24 +43,25 @@ pub struct OAuthClientBuilder<'a> {
 }
 
 impl OAuthClientBuilder<'_> {
-    /// Allows one more redirect URI.
+    /// Adds a redirect URI.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.more.push(uri.into());
         self
     }
 
-    /// Gives it a secret. Default: a public client, which authenticates by PKCE alone.
+    /// Creates a confidential client, which has a secret. Default: a public client, which only uses
+    /// PKCE.
     pub fn confidential(mut self) -> Self {
         self.confidential = true;
         self
     }
 
-    /// Creates it.
+    /// Creates the client.
     ///
     /// # Panics
     ///
-    /// If a redirect URI is neither `https`, nor `http` on the loopback interface, nor of an
-    /// application's own scheme.
+    /// Panics if a redirect URI is neither `https`, nor `http` on the loopback interface, nor has a
+    /// private-use scheme.
     #[track_caller]
     pub fn create(self) -> EmulatedOAuthClient {
         let mut uris = vec![self.redirect_uri];
@@ -81,7 +81,7 @@ impl OAuthClientBuilder<'_> {
     }
 }
 
-/// What a user granted a client, and the access tokens that came of it.
+/// A user's grant to a client, and the access tokens that were issued for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OAuthSession {
@@ -93,29 +93,29 @@ pub struct OAuthSession {
     pub client_id: String,
     /// The scopes that were granted.
     pub scopes: Vec<String>,
-    /// The resources (RFC 8707) that its tokens are for.
+    /// The resources (RFC 8707) for which its tokens are issued.
     pub resources: Vec<String>,
     /// The ids of its access tokens (`oat_…`), oldest first.
     pub token_ids: Vec<String>,
-    /// Whether it was revoked: by a test, by its client, or since a code or a refresh token of it
-    /// was used twice.
+    /// Whether it was revoked: by a test, by its client, or because one of its codes or refresh
+    /// tokens was used twice.
     pub revoked: bool,
 }
 
 impl ClerkEmulator {
-    /// Signs a user in: whoever visits `/oauth/authorize` from now on is this user.
+    /// Sets the signed-in user for requests to `/oauth/authorize`.
     pub fn sign_in_as(&self, user: impl Into<String>) {
         self.shared.state().authorization.user = user.into();
     }
 
-    /// Returns the user that is signed in: one of the emulator's own until
-    /// [`sign_in_as`](Self::sign_in_as).
+    /// Returns the signed-in user; a random one unless [`sign_in_as`](Self::sign_in_as) was called.
     pub fn signed_in_user(&self) -> String {
         self.shared.state().authorization.user.clone()
     }
 
-    /// Begins a client of the authorization server. Clients may also register themselves at
-    /// `/oauth/register`.
+    /// Returns a builder for a client of the authorization server.
+    ///
+    /// Clients may also register themselves at `/oauth/register`.
     pub fn oauth_client(&self, redirect_uri: impl Into<String>) -> OAuthClientBuilder<'_> {
         OAuthClientBuilder {
             emulator: self,
@@ -125,8 +125,9 @@ impl ClerkEmulator {
         }
     }
 
-    /// Returns the sessions of the authorization server, oldest first. [`revoke`](Self::revoke)
-    /// with the id of one ends it with all its tokens.
+    /// Returns the sessions of the authorization server, oldest first.
+    ///
+    /// [`revoke`](Self::revoke) with the id of a session revokes it and all its tokens.
     pub fn oauth_sessions(&self) -> Vec<OAuthSession> {
         let state = self.shared.state();
         let sessions = state.authorization.sessions().cloned();

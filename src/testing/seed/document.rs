@@ -1,14 +1,14 @@
-//! What can be seeded, as JSON says it: the members of a seed file and of the console's API.
+//! The JSON schema of seed documents, which are used by seed files and the console's API.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Everything that a seed file may hold.
+/// The contents of a seed file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::testing) struct Document {
-    /// More secret keys of the instance, so that a service can be configured beforehand.
+    /// Additional secret keys of the instance, so that a service can be configured in advance.
     pub(in crate::testing) secret_keys: Vec<String>,
     #[serde(deserialize_with = "objects")]
     pub(in crate::testing) machines: Vec<NewMachine>,
@@ -23,7 +23,7 @@ pub(in crate::testing) struct Document {
     pub(in crate::testing) signed_in_as: Option<String>,
 }
 
-/// A list of objects; serde takes a list for an object as well, member by member.
+/// A list of objects. serde also accepts a list instead of an object, which is rejected here.
 fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -34,7 +34,7 @@ where
     objects.map(read).collect()
 }
 
-/// A machine to be created.
+/// A machine to create.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::testing) struct NewMachine {
@@ -43,18 +43,18 @@ pub(in crate::testing) struct NewMachine {
     pub(in crate::testing) id: Option<String>,
     #[serde(default)]
     pub(in crate::testing) secret_key: Option<String>,
-    /// The machines that it may reach, by id or by name.
+    /// The machines that it may reach, by id or name.
     #[serde(default)]
     pub(in crate::testing) scoped_to: Vec<String>,
     #[serde(default)]
     pub(in crate::testing) default_token_ttl: Option<u64>,
 }
 
-/// An M2M token to be minted.
+/// An M2M token to create.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::testing) struct NewM2mToken {
-    /// The machine that sends it, by id or by name.
+    /// The sending machine, by id or name.
     pub(in crate::testing) machine: String,
     #[serde(default)]
     pub(in crate::testing) format: Format,
@@ -66,11 +66,11 @@ pub(in crate::testing) struct NewM2mToken {
     pub(in crate::testing) variable: Option<String>,
 }
 
-/// An API key to be created.
+/// An API key to create.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::testing) struct NewApiKey {
-    /// Its owner; a new user unless it is given.
+    /// Its subject; a new user by default.
     pub(in crate::testing) subject: Option<String>,
     pub(in crate::testing) name: Option<String>,
     pub(in crate::testing) description: Option<String>,
@@ -80,11 +80,11 @@ pub(in crate::testing) struct NewApiKey {
     pub(in crate::testing) variable: Option<String>,
 }
 
-/// An OAuth access token to be issued.
+/// An OAuth access token to issue.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::testing) struct NewOAuthToken {
-    /// The user; a new one unless it is given.
+    /// The user; a new one by default.
     pub(in crate::testing) subject: Option<String>,
     pub(in crate::testing) client_id: Option<String>,
     pub(in crate::testing) scopes: Vec<String>,
@@ -94,7 +94,7 @@ pub(in crate::testing) struct NewOAuthToken {
     pub(in crate::testing) variable: Option<String>,
 }
 
-/// A client of the authorization server to be registered.
+/// A client of the authorization server to register.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::testing) struct NewOAuthClient {
@@ -103,7 +103,7 @@ pub(in crate::testing) struct NewOAuthClient {
     pub(in crate::testing) confidential: bool,
 }
 
-/// The format of a token; opaque unless it is given.
+/// The format of a token; opaque by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::testing) enum Format {
@@ -112,10 +112,10 @@ pub(in crate::testing) enum Format {
     Jwt,
 }
 
-/// How long a token lives: `null` is for ever.
+/// The lifetime of a token; `null` means unlimited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::testing) enum Lifetime {
-    /// The member is not there.
+    /// The member is absent.
     #[default]
     Usual,
     Endless,

@@ -1,4 +1,4 @@
-//! Seeding from a JSON document, such as a file that services in several languages share.
+//! Seed documents in JSON, such as a file that is shared by services in several languages.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::document::Document;
 use super::machines::EmulatedMachine;
 use crate::testing::emulator::ClerkEmulator;
 
-/// What a seed document made.
+/// The objects that a seed document created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededDocument {
     machines: Vec<EmulatedMachine>,
@@ -37,7 +37,7 @@ impl From<Seeded> for SeededDocument {
     }
 }
 
-/// Why a document was not seeded; nothing of it was.
+/// Error of a seed document; none of its objects were created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedError(String);
 
@@ -50,14 +50,14 @@ impl fmt::Display for SeedError {
 impl std::error::Error for SeedError {}
 
 impl ClerkEmulator {
-    /// Seeds machines, scopes, tokens and keys from a JSON document: all of it, or nothing.
+    /// Creates the machines, scopes, tokens and keys of a JSON document, either all or none.
     ///
     /// The members are those of the console's API (`GET /__emulator/openapi.json`, schema `Seed`).
-    /// Machines may be given by name; what is not given gets a random value.
+    /// Machines may be referred to by name. Omitted values are random.
     ///
     /// # Errors
     ///
-    /// If it is not such a document, or names a machine that is not there.
+    /// Fails if the document is invalid, or refers to an unknown machine.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! A token that was seeded, and its end.
+//! Issued tokens: revocation and expiry.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,12 +19,12 @@ impl IssuedToken {
         Self { id, token }
     }
 
-    /// Returns its id: `mt_…`, `ak_…` or `oat_…`.
+    /// Returns the id: `mt_…`, `ak_…` or `oat_…`.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns what goes behind `Authorization: Bearer`.
+    /// Returns the token, for `Authorization: Bearer`.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -40,24 +40,26 @@ impl fmt::Debug for IssuedToken {
 
 impl ClerkEmulator {
     /// Revokes an opaque token, an API key, or a session of the authorization server with all its
-    /// tokens, by its id; false if there is none. An M2M JWT cannot be revoked, in Clerk as here.
+    /// tokens.
+    ///
+    /// Returns `false` if there is none with this id. M2M JWTs cannot be revoked, as in Clerk.
     pub fn revoke(&self, id: &str) -> bool {
         let now = self.shared.now();
         self.shared.state().revoke(id, None, now)
     }
 
-    /// Lets an opaque token or an API key expire now, by its id; false if there is none.
+    /// Expires an opaque token or an API key; returns `false` if there is none with this id.
     pub fn expire(&self, id: &str) -> bool {
         let now = self.shared.now();
         self.shared.state().expire(id, now)
     }
 
-    /// Returns a user id in Clerk's shape, never the same twice.
+    /// Returns a new user id in Clerk's format.
     pub fn new_user_id(&self) -> String {
         ids::word_id("user")
     }
 
-    /// Returns an organisation id in Clerk's shape, never the same twice.
+    /// Returns a new organization id in Clerk's format.
     pub fn new_org_id(&self) -> String {
         ids::word_id("org")
     }
@@ -68,7 +70,7 @@ pub(super) fn expiry(lifetime: Duration, now: u64) -> u64 {
     now.saturating_add(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What a factory does with a refusal: a test that seeds nonsense must not go on.
+/// Panics on an error, because a test with invalid setup must not continue.
 #[track_caller]
 #[expect(clippy::panic, reason = "documented at each factory that may refuse")]
 pub(super) fn seeded<T>(result: Result<T, Refusal>) -> T {

@@ -1,4 +1,4 @@
-//! Seeding JWTs, good ones and every kind of bad one.
+//! Creates JWTs, both valid and invalid ones.
 
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ use crate::testing::jwt::{self, Parts};
 use crate::testing::state::store::Entry;
 use crate::testing::state::tokens::{OAUTH_LIFETIME, OAuthDetail};
 
-/// A JWT to be signed. It begins as Clerk would issue it; every claim and header member may be
-/// replaced or removed, so that a test can ask for each lie.
+/// Builder for a signed JWT.
+///
+/// It starts with the claims and header that Clerk would issue. All of them can be replaced or
+/// removed, to create every kind of invalid token.
 #[derive(Debug)]
 #[must_use = "call `.create()`"]
 pub struct JwtBuilder<'a> {
@@ -43,13 +45,13 @@ impl<'a> JwtBuilder<'a> {
         }
     }
 
-    /// Sets a claim: a custom one, or `iss`, `sub`, `exp`, … itself.
+    /// Sets a claim: a custom one, or a registered one such as `iss`, `sub` or `exp`.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Sets the claims that are members of this object.
+    /// Sets all claims in this object.
     pub fn claims(mut self, claims: Value) -> Self {
         if let Value::Object(claims) = claims {
             self.claims.extend(claims);
@@ -63,8 +65,8 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// Sets a member of the header: `typ`, `cat`, `kid`, `alg` (the signature stays RS256), or a
-    /// new one.
+    /// Sets a member of the header: `typ`, `cat`, `kid`, `alg` (the signature stays RS256), or
+    /// another one.
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
         self
@@ -76,26 +78,26 @@ impl<'a> JwtBuilder<'a> {
         self
     }
 
-    /// Sets how long it lives from now, in whole seconds.
+    /// Sets the lifetime from now, in whole seconds.
     pub fn lifetime(self, lifetime: Duration) -> Self {
         let exp = expiry(lifetime, self.now) / 1000;
         self.claim("exp", exp)
     }
 
-    /// Makes it expired for this long, in whole seconds.
+    /// Sets the expiry to this long ago, in whole seconds.
     pub fn expired_for(self, ago: Duration) -> Self {
         let exp = (self.now / 1000).saturating_sub(ago.as_secs());
         self.claim("exp", exp)
     }
 
-    /// Sets the audience (`aud`): a URL, or an array of them. Default: none, as in Clerk for a
-    /// resource that is not registered there.
+    /// Sets the audience (`aud`): a URL, or an array of URLs. Default: none, like Clerk for a
+    /// resource that is not registered.
     pub fn audience(self, audience: impl Into<Value>) -> Self {
         self.claim("aud", audience)
     }
 
-    /// Sets the scopes: those of an OAuth token (`scope`, one string), or the claim `scopes` that
-    /// the sender of an M2M token chooses itself (a list).
+    /// Sets the scopes: those of an OAuth token (`scope`, a string), or the claim `scopes` of an
+    /// M2M token, which its sender chooses (a list).
     pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         let scopes: Vec<_> = scopes
             .into_iter()
@@ -113,18 +115,18 @@ impl<'a> JwtBuilder<'a> {
         self.claim("client_id", client_id)
     }
 
-    /// Sets who acts for the user (`act`, RFC 8693 §4.1): `{"sub": …}`, with the actor before it
-    /// as a nested `act`. Default: none.
+    /// Sets the actor that acts on behalf of the user (`act`, RFC 8693 §4.1): `{"sub": …}`, with
+    /// the previous actor as a nested `act`. Default: none.
     pub fn actor(self, actor: impl Into<Value>) -> Self {
         self.claim("act", actor)
     }
 
-    /// Sets the organisation.
+    /// Sets the organization.
     pub fn org_id(self, org_id: &str) -> Self {
         self.claim("org_id", org_id)
     }
 
-    /// Signs it with the present key.
+    /// Signs the JWT with the current key.
     pub fn create(self) -> IssuedToken {
         let header = Value::Object(self.header.clone());
         let token = self
@@ -136,7 +138,7 @@ impl<'a> JwtBuilder<'a> {
         IssuedToken::new(self.id, token)
     }
 
-    /// Clerk knows the OAuth JWTs that it issued, so that it can verify and revoke them.
+    /// Stores an OAuth JWT: Clerk knows those that it issued, and can verify and revoke them.
     fn remember(&self, token: &str) {
         let text = |name: &str| {
             self.claims
@@ -164,7 +166,8 @@ impl<'a> JwtBuilder<'a> {
 }
 
 impl ClerkEmulator {
-    /// Begins an OAuth access token of a user as a JWT; it lives one day, as in Clerk.
+    /// Returns a builder for an OAuth access token of a user, as a JWT with a lifetime of one day,
+    /// as in Clerk.
     pub fn oauth_jwt(&self, user: impl Into<String>) -> JwtBuilder<'_> {
         let now = self.shared.now();
         let detail = OAuthDetail::new(ids::word_id("client"), true);

@@ -1,4 +1,4 @@
-//! Seeding opaque M2M tokens.
+//! Creates opaque M2M tokens.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::testing::emulator::ClerkEmulator;
 use crate::testing::jwt;
 use crate::testing::state::tokens::M2mDetail;
 
-/// An opaque M2M token to be created.
+/// Builder for an opaque M2M token.
 #[derive(Debug)]
 #[must_use = "call `.create()`"]
 pub struct M2mTokenBuilder<'a> {
@@ -35,30 +35,30 @@ impl M2mTokenBuilder<'_> {
         self
     }
 
-    /// Sets the claim `scopes`, a list that the sending machine chooses itself. Not to be confused
-    /// with the machines that the token may reach.
+    /// Sets the claim `scopes`, a list that the sending machine chooses; not to be confused with
+    /// the machines that the token may reach.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Sets how long it lives. Default: as its machine says.
+    /// Sets the lifetime. Default: that of its machine.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Lifetime::Of(lifetime);
         self
     }
 
-    /// Lets it live for ever.
+    /// Creates a token without expiry.
     pub fn never_expires(mut self) -> Self {
         self.lifetime = Lifetime::Endless;
         self
     }
 
-    /// Creates it; it may reach what its machine may reach now.
+    /// Creates the token, which may reach the machines that its sender may currently reach.
     ///
     /// # Panics
     ///
-    /// If the machine is not one of this emulator.
+    /// Panics if the machine does not exist in this emulator.
     #[track_caller]
     pub fn create(self) -> IssuedToken {
         let now = self.emulator.shared.now();
@@ -83,7 +83,7 @@ impl M2mTokenBuilder<'_> {
 }
 
 impl ClerkEmulator {
-    /// Begins an opaque M2M token of a machine.
+    /// Returns a builder for an opaque M2M token of a machine.
     pub fn m2m_token(&self, machine: impl AsRef<str>) -> M2mTokenBuilder<'_> {
         M2mTokenBuilder {
             emulator: self,
@@ -94,8 +94,10 @@ impl ClerkEmulator {
         }
     }
 
-    /// Begins an M2M JWT of a machine. An unknown machine is allowed, with a lifetime of one hour:
-    /// a genuine signature over a stranger's id is a case worth testing.
+    /// Returns a builder for an M2M JWT of a machine.
+    ///
+    /// The machine may be unknown, because a genuine signature for an unknown machine is worth
+    /// testing. Its token has a lifetime of one hour.
     pub fn m2m_jwt(&self, machine: impl AsRef<str>) -> JwtBuilder<'_> {
         let now = self.shared.now();
         let state = self.shared.state();

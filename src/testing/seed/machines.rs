@@ -1,4 +1,4 @@
-//! Seeding machines and whom they may reach; the authenticator of one.
+//! Creates machines and their scopes, and authenticators for them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,17 +18,17 @@ pub struct EmulatedMachine {
 }
 
 impl EmulatedMachine {
-    /// Returns its id (`CLERK_MACHINE_ID`).
+    /// Returns the id (`CLERK_MACHINE_ID`).
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns its name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the secret that it was created with (`CLERK_MACHINE_SECRET_KEY`).
+    /// Returns the secret with which the machine was created (`CLERK_MACHINE_SECRET_KEY`).
     pub fn secret_key(&self) -> &str {
         &self.secret_key
     }
@@ -59,7 +59,7 @@ impl fmt::Debug for EmulatedMachine {
     }
 }
 
-/// A machine to be created.
+/// Builder for a machine.
 #[derive(Debug)]
 #[must_use = "call `.create()`"]
 pub struct MachineBuilder<'a> {
@@ -70,19 +70,19 @@ pub struct MachineBuilder<'a> {
 }
 
 impl MachineBuilder<'_> {
-    /// Lets it reach another machine.
+    /// Allows the machine to reach another one.
     pub fn scoped_to(mut self, other: impl AsRef<str>) -> Self {
         self.scopes.insert(other.as_ref().to_owned());
         self
     }
 
-    /// Sets how long its tokens live unless told otherwise, in whole seconds. Default: one hour.
+    /// Sets the default lifetime of its tokens, in whole seconds. Default: one hour.
     pub fn default_token_ttl(mut self, ttl: Duration) -> Self {
         self.default_token_ttl = ttl.as_secs().max(1);
         self
     }
 
-    /// Creates it.
+    /// Creates the machine.
     pub fn create(self) -> EmulatedMachine {
         let now = self.emulator.shared.now();
         let mut state = self.emulator.shared.state();
@@ -94,7 +94,7 @@ impl MachineBuilder<'_> {
 }
 
 impl ClerkEmulator {
-    /// Begins a machine of this name.
+    /// Returns a builder for a machine with this name.
     pub fn machine(&self, name: impl Into<String>) -> MachineBuilder<'_> {
         MachineBuilder {
             emulator: self,
@@ -104,11 +104,11 @@ impl ClerkEmulator {
         }
     }
 
-    /// Lets one machine reach another: tokens minted from now on carry it.
+    /// Allows a machine to reach another one; applies to tokens that are created from now on.
     ///
     /// # Panics
     ///
-    /// If a machine is unknown, the grant exists, or it would be the 151st.
+    /// Panics if a machine is unknown, if the scope already exists, or if it would be the 151st.
     #[track_caller]
     pub fn grant(&self, from: impl AsRef<str>, to: impl AsRef<str>) {
         let now = self.shared.now();
@@ -120,11 +120,11 @@ impl ClerkEmulator {
         seeded(granted);
     }
 
-    /// Takes a grant back: opaque tokens that were minted with it keep it, as in Clerk.
+    /// Removes a scope; opaque tokens that were created with it keep it, as in Clerk.
     ///
     /// # Panics
     ///
-    /// If there is no such grant.
+    /// Panics if there is no such scope.
     #[track_caller]
     pub fn revoke_grant(&self, from: impl AsRef<str>, to: impl AsRef<str>) {
         let now = self.shared.now();
@@ -136,12 +136,13 @@ impl ClerkEmulator {
         seeded(revoked);
     }
 
-    /// Replaces a machine's secret and returns the new one; the one before it stays good for
-    /// `grace`, in whole seconds of the emulator's clock.
+    /// Replaces a machine's secret, and returns the new one.
+    ///
+    /// The previous one stays valid for `grace`, in whole seconds of the emulator's clock.
     ///
     /// # Panics
     ///
-    /// If the machine is unknown.
+    /// Panics if the machine is unknown.
     #[track_caller]
     pub fn rotate_machine_secret(&self, machine: impl AsRef<str>, grace: Duration) -> String {
         let now = self.shared.now();
@@ -153,11 +154,11 @@ impl ClerkEmulator {
         seeded(rotated)
     }
 
-    /// Returns the secret that a machine has now.
+    /// Returns the current secret of a machine.
     ///
     /// # Panics
     ///
-    /// If the machine is unknown.
+    /// Panics if the machine is unknown.
     #[track_caller]
     pub fn machine_secret(&self, machine: impl AsRef<str>) -> String {
         let secret = self
@@ -169,11 +170,11 @@ impl ClerkEmulator {
         seeded(secret)
     }
 
-    /// Deletes a machine, its secrets and every grant to it.
+    /// Deletes a machine, its secrets and all scopes that refer to it.
     ///
     /// # Panics
     ///
-    /// If the machine is unknown.
+    /// Panics if the machine is unknown.
     #[track_caller]
     pub fn delete_machine(&self, machine: impl AsRef<str>) {
         let deleted = self.shared.state().delete_machine(machine.as_ref());
@@ -182,13 +183,13 @@ impl ClerkEmulator {
 }
 
 impl ClerkEmulator {
-    /// Returns an authenticator for a service that is this machine.
+    /// Returns an authenticator for this machine.
     ///
-    /// It holds the secrets of the instance and of the machine, and goes by the emulator's clock.
+    /// It has the secrets of the instance and of the machine, and uses the emulator's clock.
     ///
     /// # Panics
     ///
-    /// If the system has no randomness to give.
+    /// Panics if the system has no source of randomness.
     ///
     /// # Examples
     ///
@@ -211,10 +212,11 @@ impl ClerkEmulator {
         builder.build().expect("the emulator's settings are sound")
     }
 
-    /// Returns the settings of [`authenticator_for`](Self::authenticator_for), to add others.
+    /// Returns the builder of [`authenticator_for`](Self::authenticator_for), to change further
+    /// settings.
     ///
-    /// The call budget is that of a production instance, although the secret is one of a
-    /// development instance: the emulator has no limit unless you set one.
+    /// The call budget is that of a production instance, although the secret is that of a
+    /// development instance, because the emulator has no rate limit by default.
     pub fn authenticator_builder(&self, machine: &EmulatedMachine) -> AuthenticatorBuilder {
         Authenticator::builder()
             .api_url(self.api_url())

@@ -1,4 +1,4 @@
-//! Seeding without HTTP: machines, tokens and keys in one line each.
+//! Creates machines, tokens and keys without HTTP, in one line each.
 
 mod api_keys;
 pub(super) mod apply;

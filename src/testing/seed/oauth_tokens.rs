@@ -1,4 +1,4 @@
-//! Seeding opaque OAuth access tokens.
+//! Creates opaque OAuth access tokens.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::testing::ids;
 use crate::testing::state::store::Entry;
 use crate::testing::state::tokens::{OAUTH_LIFETIME, OAuthDetail};
 
-/// An opaque OAuth access token to be created.
+/// Builder for an opaque OAuth access token.
 #[derive(Debug)]
 #[must_use = "call `.create()`"]
 pub struct OAuthTokenBuilder<'a> {
@@ -21,39 +21,39 @@ pub struct OAuthTokenBuilder<'a> {
 }
 
 impl OAuthTokenBuilder<'_> {
-    /// Sets the scopes, custom ones as well. Default: none.
+    /// Sets the scopes, including custom ones. Default: none.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.detail.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Sets the client that the user allowed. Default: a new one.
+    /// Sets the client. Default: a new one.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.detail.client_id = client_id.into();
         self
     }
 
-    /// Sets the audience (`aud`): a URL, or an array of them. Default: none, as in Clerk for a
-    /// resource that is not registered there.
+    /// Sets the audience (`aud`): a URL, or an array of URLs. Default: none, like Clerk for a
+    /// resource that is not registered.
     pub fn audience(mut self, audience: impl Into<Value>) -> Self {
         self.detail.audience = audience.into();
         self
     }
 
-    /// Sets who acts for the user (`act`, RFC 8693 §4.1): `{"sub": …}`, with the actor before it
-    /// as a nested `act`. Default: none.
+    /// Sets the actor that acts on behalf of the user (`act`, RFC 8693 §4.1): `{"sub": …}`, with
+    /// the previous actor as a nested `act`. Default: none.
     pub fn actor(mut self, actor: impl Into<Value>) -> Self {
         self.detail.actor = actor.into();
         self
     }
 
-    /// Sets how long it lives. Default: one day.
+    /// Sets the lifetime. Default: one day.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Creates it.
+    /// Creates the token.
     pub fn create(self) -> IssuedToken {
         let now = self.emulator.shared.now();
         let (id, secret) = (ids::hex_id("oat"), ids::secret("oat"));
@@ -70,7 +70,7 @@ impl OAuthTokenBuilder<'_> {
 }
 
 impl ClerkEmulator {
-    /// Begins an opaque OAuth access token of a user (`user_…`).
+    /// Returns a builder for an opaque OAuth access token of a user (`user_…`).
     pub fn oauth_token(&self, user: impl Into<String>) -> OAuthTokenBuilder<'_> {
         OAuthTokenBuilder {
             emulator: self,
