@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --example machines -- list
-//! cargo run --example machines -- graph
+//! cargo run --example machines -- graph --svg > machines.svg
 //! ```
 //!
 //! Works on the instance of `CLERK_SECRET_KEY` (and `CLERK_API_URL`). Where that is not set, it
@@ -15,10 +15,15 @@ mod cli;
 mod command;
 #[path = "machines/demo.rs"]
 mod demo;
+// The drawing of the emulator's console.
+#[path = "../src/testing/drawing/mod.rs"]
+mod drawing;
 #[path = "machines/graph.rs"]
 mod graph;
 #[path = "machines/output.rs"]
 mod output;
+#[path = "machines/progress.rs"]
+mod progress;
 #[cfg(test)]
 #[path = "machines/tests.rs"]
 mod tests;
@@ -32,10 +37,12 @@ use clerk_machine_auth::AdminClient;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(cli::Cli::parse()).await {
+    let cli = cli::Cli::parse();
+    let json = cli.json;
+    match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            writeln!(stderr(), "error: {error}").ok();
+            output::error(&mut stderr(), json, &*error).ok();
             ExitCode::FAILURE
         }
     }

@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Graph {
         #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
         format: GraphFormat,
+        /// The same as `--format svg`: a picture, as in the console of the emulator
+        #[arg(long, conflicts_with = "format")]
+        svg: bool,
     },
 }
 
@@ -138,4 +141,5 @@ pub(crate) enum Keys {
 pub(crate) enum GraphFormat {
     Mermaid,
     Dot,
+    Svg,
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use clerk_machine_auth::TokenFormat;
 use clerk_machine_auth::admin::Machine;
 use clerk_machine_auth::{AdminClient, MachineId};
-use futures_util::TryStreamExt as _;
 use serde_json::json;
 
 use crate::cli::{Cli, Command, GraphFormat, Keys, Scope, Secret, Tokens};
 use crate::graph;
 use crate::output::{self, Row};
+use crate::progress;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -50,7 +50,8 @@ impl<W: Write> Session<'_, W> {
             Command::Secret(secret) => self.secret(secret).await,
             Command::Tokens(tokens) => self.tokens(tokens).await,
             Command::Keys(keys) => self.keys(keys).await,
-            Command::Graph { format } => self.graph(format).await,
+            Command::Graph { svg: true, .. } => self.graph(GraphFormat::Svg).await,
+            Command::Graph { format, .. } => self.graph(format).await,
         }
     }
 
@@ -60,7 +61,7 @@ impl<W: Write> Session<'_, W> {
             Some(query) => list.query(query),
             None => list,
         };
-        let machines: Vec<_> = list.stream().try_collect().await?;
+        let machines: Vec<_> = progress::collect(list.stream()).await?;
         self.rows(machines.iter().map(Row::from).collect())
     }
 
@@ -121,7 +122,7 @@ impl<W: Write> Session<'_, W> {
                     .m2m_tokens()
                     .list(&self.machine(&machine).await?);
                 let list = list.revoked(all).expired(all);
-                let tokens: Vec<_> = list.stream().try_collect().await?;
+                let tokens: Vec<_> = progress::collect(list.stream()).await?;
                 self.rows(tokens.iter().map(Row::from).collect())
             }
             Tokens::Create { machine, jwt, ttl } => self.create_token(&machine, jwt, ttl).await,
@@ -160,7 +161,7 @@ impl<W: Write> Session<'_, W> {
         match keys {
             Keys::List { subject, all } => {
                 let list = self.client.api_keys().list(subject).include_invalid(all);
-                let keys: Vec<_> = list.stream().try_collect().await?;
+                let keys: Vec<_> = progress::collect(list.stream()).await?;
                 self.rows(keys.iter().map(Row::from).collect())
             }
             Keys::Create {
@@ -189,7 +190,8 @@ impl<W: Write> Session<'_, W> {
     }
 
     async fn graph(&mut self, format: GraphFormat) -> Outcome {
-        let machines: Vec<Machine> = self.client.machines().list().stream().try_collect().await?;
+        let machines: Vec<Machine> =
+            progress::collect(self.client.machines().list().stream()).await?;
         if self.json {
             return Ok(writeln!(self.out, "{:#}", graph::json(&machines))?);
         }
@@ -202,7 +204,7 @@ impl<W: Write> Session<'_, W> {
             return Ok(id);
         }
         let list = self.client.machines().list().query(given);
-        let mut found: Vec<Machine> = list.stream().try_collect().await?;
+        let mut found: Vec<Machine> = progress::collect(list.stream()).await?;
         found.retain(|machine| machine.name == given);
         match found.as_slice() {
             [machine] => Ok(machine.id.clone()),

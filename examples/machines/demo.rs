@@ -12,7 +12,8 @@ pub(crate) struct Demo {
     #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) user: String,
     /// The server lives as long as this.
-    _clerk: ClerkEmulator,
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) clerk: ClerkEmulator,
 }
 
 impl Demo {
@@ -26,7 +27,7 @@ impl Demo {
         Ok(Self {
             client,
             user,
-            _clerk: clerk,
+            clerk,
         })
     }
 }

@@ -1,34 +1,57 @@
 //! Who may call whom, as a drawing.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use clerk_machine_auth::MachineId;
 use clerk_machine_auth::admin::Machine;
 use serde_json::{Value, json};
 
 use crate::cli::GraphFormat;
+use crate::drawing::{Drawing, Node};
 
 /// Writes a graph: a node for each machine, an arrow for each scope.
 pub(crate) fn draw(machines: &[Machine], format: GraphFormat) -> String {
-    let (head, foot) = match format {
-        GraphFormat::Mermaid => ("graph LR\n", ""),
-        GraphFormat::Dot => ("digraph machines {\n  rankdir=LR;\n", "}\n"),
-    };
-    let mut graph = head.to_owned();
-    for (number, machine) in machines.iter().enumerate() {
-        let _ = match format {
-            GraphFormat::Mermaid => writeln!(graph, "  m{number}[\"{}\"]", html(&machine.name)),
-            GraphFormat::Dot => writeln!(graph, "  m{number} [label=\"{}\"];", dot(&machine.name)),
-        };
+    match format {
+        GraphFormat::Svg => svg(machines),
+        GraphFormat::Mermaid => lines(
+            machines,
+            ("graph LR\n", ""),
+            |number, name| format!("  m{number}[\"{}\"]", html(name)),
+            |from, to| format!("  m{from} --> m{to}"),
+        ),
+        GraphFormat::Dot => lines(
+            machines,
+            ("digraph machines {\n  rankdir=LR;\n", "}\n"),
+            |number, name| format!("  m{number} [label=\"{}\"];", dot(name)),
+            |from, to| format!("  m{from} -> m{to};"),
+        ),
     }
-    for (from, to) in arrows(machines) {
-        let _ = match format {
-            GraphFormat::Mermaid => writeln!(graph, "  m{from} --> m{to}"),
-            GraphFormat::Dot => writeln!(graph, "  m{from} -> m{to};"),
-        };
-    }
-    graph + foot
+}
+
+/// A graph of one line for each machine, then one for each scope, between a head and a foot.
+fn lines(
+    machines: &[Machine],
+    (head, foot): (&str, &str),
+    node: impl Fn(usize, &str) -> String,
+    arrow: impl Fn(usize, usize) -> String,
+) -> String {
+    let nodes = machines.iter().enumerate();
+    let nodes = nodes.map(|(number, machine)| node(number, &machine.name));
+    let arrows = arrows(machines).map(|(from, to)| arrow(from, to));
+    let lines: String = nodes.chain(arrows).map(|line| line + "\n").collect();
+    format!("{head}{lines}{foot}")
+}
+
+fn svg(machines: &[Machine]) -> String {
+    let nodes = machines.iter().map(|machine| {
+        let reached = machine.scoped_machines.iter();
+        Node {
+            id: machine.id.to_string(),
+            name: machine.name.clone(),
+            reaches: reached.map(|scoped| scoped.id.to_string()).collect(),
+        }
+    });
+    Drawing::of(nodes.collect()).svg()
 }
 
 /// The same for programs.

@@ -1,5 +1,6 @@
 //! Tables for people, JSON for programs.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -108,6 +109,14 @@ pub(crate) fn row(out: &mut impl Write, as_json: bool, row: Row) -> io::Result<(
         writeln!(out, "{name:width$}  {}", text(value))?;
     }
     Ok(())
+}
+
+/// Prints what went wrong.
+pub(crate) fn error(out: &mut impl Write, as_json: bool, error: &dyn Error) -> io::Result<()> {
+    if as_json {
+        return writeln!(out, "{}", json!({ "error": error.to_string() }));
+    }
+    writeln!(out, "error: {error}")
 }
 
 fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::{Cli, GraphFormat};
 use crate::demo::Demo;
-use crate::{command, graph};
+use crate::{command, graph, output, progress};
 
 async fn try_run(demo: &Demo, line: &str) -> Result<String, String> {
     let cli = Cli::try_parse_from(["machines"].into_iter().chain(line.split(' '))).unwrap();
@@ -119,6 +119,14 @@ async fn the_graph_shows_who_may_call_whom() {
         mermaid.starts_with("graph LR\n") && mermaid.matches("-->").count() == 5,
         "{mermaid}"
     );
+    for line in ["graph --svg", "graph --format svg"] {
+        let svg = run(&demo, line).await;
+        assert!(
+            svg.starts_with("<svg") && svg.contains("gateway may call orders"),
+            "{svg}"
+        );
+        assert_eq!(svg.matches("class=\"edge\"").count(), 5, "{svg}");
+    }
     let dot = run(&demo, "graph --format dot").await;
     assert!(
         dot.starts_with("digraph") && dot.matches("->").count() == 5,
@@ -131,6 +139,29 @@ async fn the_graph_shows_who_may_call_whom() {
             .len(),
         5
     );
+}
+
+#[tokio::test]
+async fn a_list_of_many_pages_says_how_far_it_is() {
+    let demo = Demo::start().await.unwrap();
+    for number in 0..230 {
+        demo.clerk.machine(format!("machine {number}")).create();
+    }
+    let mut terminal = Vec::new();
+    let list = demo.client.machines().list().stream();
+    let machines = progress::collect_to(list, &mut terminal).await.unwrap();
+    assert_eq!(machines.len(), 234);
+    let said = String::from_utf8(terminal).unwrap();
+    assert_eq!(said, "\r100 read …\r200 read …\r\x1b[K");
+}
+
+#[test]
+fn an_error_is_json_where_json_is_asked_for() {
+    let error = std::io::Error::other("no \"machine\"");
+    let mut out = Vec::new();
+    output::error(&mut out, true, &error).unwrap();
+    let said: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(said, serde_json::json!({ "error": "no \"machine\"" }));
 }
 
 #[test]
