@@ -43,7 +43,7 @@
 //! | reject a token immediately | [`Revocations`] |
 //! | get tokens for outgoing calls | [`M2mTokenSource`], [`M2mTokenLayer`] and [`outbound`] |
 //! | manage machines, scopes, tokens, keys | [`AdminClient`] and [`admin`] |
-//! | keep the machine secret fresh | [`MachineSecret`] |
+//! | keep the machine secret up to date | [`MachineSecret`] |
 //! | test your service without Clerk | `testing`, behind the feature of that name |
 //!
 //! # How a request is handled
@@ -139,25 +139,33 @@ pub mod testing;
 /// The HTTP client library, at the version whose `Client` the builders' `http_client` take.
 pub use reqwest;
 
+#[doc(inline)]
 pub use self::admin::{AdminClient, AdminError, AdminErrorKind, ApiError};
 pub use self::authenticator::Authenticator;
 pub use self::builder::AuthenticatorBuilder;
 pub use self::clock::{Clock, SystemClock};
 pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
+#[doc(inline)]
 pub use self::forward_auth::{ForwardAuth, Gateway};
+#[doc(inline)]
 pub use self::health::Health;
 pub use self::id::{ApiKeyId, IdError, M2mTokenId, MachineId};
 pub use self::identity::{
     Actor, ApiKey, ClaimsError, M2mToken, MachineAuth, OAuthToken, TokenFormat,
 };
+#[doc(inline)]
 pub use self::machine_secret::MachineSecret;
+#[doc(inline)]
 pub use self::mcp::{McpScopes, McpSessionGuard};
+#[doc(inline)]
 pub use self::middleware::{ClerkMachineAuth, RequireScopes, ResponseForAuthError, require_scopes};
+#[doc(inline)]
 pub use self::outbound::{
     M2mTokenLayer, M2mTokenSource, M2mTokenSourceBuilder, OutboundToken, TokenSourceError,
     TokenSourceErrorKind,
 };
+#[doc(inline)]
 pub use self::resource::{ProtectedResource, ProtectedResourceMetadata};
 pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};

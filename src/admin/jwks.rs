@@ -61,7 +61,7 @@ pub struct Jwk {
 }
 
 impl AdminClient {
-    /// The public keys of the instance.
+    /// Returns the calls for the public keys of the instance.
     #[must_use]
     pub const fn jwks(&self) -> Jwks<'_> {
         Jwks { client: self }

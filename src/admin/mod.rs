@@ -1,4 +1,5 @@
 //! The embedded admin client: machines, their scopes and secrets, M2M tokens, API keys.
+//!
 #![doc = include_str!("../docs/admin.md")]
 
 mod api_keys;

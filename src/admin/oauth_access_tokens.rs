@@ -1,4 +1,4 @@
-//! Returns the calls for OAuth access tokens.
+//! Access tokens of OAuth applications.
 
 use std::time::SystemTime;
 
@@ -75,7 +75,7 @@ pub enum OAuthVerification {
 }
 
 impl AdminClient {
-    /// Access tokens of OAuth applications.
+    /// Returns the calls for OAuth access tokens.
     #[must_use]
     pub const fn oauth_access_tokens(&self) -> OAuthAccessTokens<'_> {
         OAuthAccessTokens { client: self }

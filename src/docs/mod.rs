@@ -1,22 +1,22 @@
-//! Guides: what the settings mean, what callers see, and what happens when things go wrong.
+//! Guides: settings, responses, outages, cost and security.
 //!
-//! | page | answers |
+//! | page | contents |
 //! |---|---|
-//! | [`settings`] | what can be configured, and where the values are in Clerk's dashboard |
+//! | [`settings`] | what can be configured, and where to find the values in Clerk's dashboard |
 //! | [`defaults`] | why the defaults are what they are |
-//! | [`responses`] | which status a request gets, and what its sender should do |
+//! | [`responses`] | which status a request gets, and what the sender should do |
 //! | [`order`] | what goes outside of the layer, and what inside: CORS, traces, timeouts, limits |
 //! | [`revocation`] | for how long a revoked credential can still be accepted |
-//! | [`outages`] | what happens while Clerk is slow or away |
-//! | [`cost`] | how many tokens the call budget carries, and what Clerk charges |
-//! | [`outbound`](crate::outbound) | how a service gets tokens for its own calls, and what they cost |
-//! | [`mcp`] | how an MCP server lets the users of a Clerk instance sign in |
-//! | [`gateways`] | how nginx, Caddy, Traefik and Envoy ask this crate for services in any language |
+//! | [`outages`] | what happens while Clerk is slow or unreachable |
+//! | [`cost`] | how many tokens the call budget supports, and what Clerk charges |
+//! | [`outbound`](crate::outbound) | how a service gets tokens for its outgoing calls, and what they cost |
+//! | [`mcp`] | how users of a Clerk instance sign in to an MCP server |
+//! | [`gateways`] | how to protect services in any language behind nginx, Caddy, Traefik or Envoy |
 //! | [`performance`] | what a request costs in time and memory |
-//! | [`comparison`] | what Clerk's SDKs and other crates do |
-//! | [`threats`] | the threat model, with a test for every row |
+//! | [`comparison`] | how Clerk's SDKs and other crates handle machine tokens |
+//! | [`threats`] | the security policy and the threat model, with tests for every row |
 //!
-//! The rules that decide who gets in are numbered in
+//! The decision rules are numbered in
 //! [`docs/rules.md`](https://docs.rs/crate/clerk-machine-auth/latest/source/docs/rules.md).
 
 #[doc = include_str!("settings.md")]
@@ -52,5 +52,9 @@ pub mod performance {}
 #[doc = include_str!("comparison.md")]
 pub mod comparison {}
 
+/// The security policy and the threat model.
+///
+/// <style>.docblock td code { white-space: normal; overflow-wrap: anywhere; }</style>
+///
 #[doc = include_str!("../../SECURITY.md")]
 pub mod threats {}

@@ -1,4 +1,5 @@
 //! M2M tokens for outgoing calls.
+//!
 #![doc = include_str!("../docs/outbound.md")]
 
 mod builder;

@@ -62,7 +62,7 @@
 //! # }
 //! ```
 //!
-//! # How true it is
+//! # Fidelity
 //!
 //! The emulator follows Clerk's documentation, and this crate's tests validate its traffic against
 //! Clerk's OpenAPI document. Where the documentation is silent or contradictory, the emulator does

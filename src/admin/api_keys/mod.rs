@@ -1,4 +1,4 @@
-//! Returns the calls for API keys.
+//! API keys of users and organizations.
 
 mod create;
 mod list;
@@ -65,7 +65,7 @@ struct Secret {
 }
 
 impl AdminClient {
-    /// API keys of users and organizations.
+    /// Returns the calls for API keys.
     #[must_use]
     pub const fn api_keys(&self) -> ApiKeys<'_> {
         ApiKeys { client: self }
