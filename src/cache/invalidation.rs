@@ -1,25 +1,27 @@
-//! What was invalidated, and when: immediate, bounded, and safe against fills under way.
+//! Records what was invalidated, and when. Invalidations are immediate, and safe against verifications
+//! in flight.
 //!
-//! Every invalidation takes a number from one counter, and every verification notes the counter
-//! when it begins. A cached answer counts only if nothing that touches it was invalidated after its
-//! verification began, however late it is filled in.
+//! Every invalidation takes a number from one counter, and every verification reads the counter when it
+//! starts. A cached verdict is current only if nothing that affects it was invalidated after its
+//! verification started, no matter how late the verdict is inserted.
 //!
-//! The numbers stand in a table of fixed size, a sketch: what is invalidated writes its number into
-//! one slot of each row, chosen by a keyed hash, and a slot keeps the highest. An answer is touched
-//! if every one of its slots holds a number that is not older than its beginning.
+//! The numbers are stored in a table of fixed size, a sketch. An invalidation writes its number into
+//! one slot of each row. A keyed hash chooses the slots, and a slot keeps the highest number. A verdict
+//! is affected if each of its slots holds a number that is not lower than the one its verification
+//! started with.
 //!
-//! 1. What was invalidated is always touched: its slots hold its number or higher ones. No number
-//!    of other invalidations, from here or from afar, changes that.
-//! 2. A mark ends by itself: it touches only what began before it, and the last of that is over
-//!    when the longest window (126 s with the defaults, 300 s for JWTs) has passed.
-//! 3. Something else may be touched by chance, if its slots are all written to by others within its
-//!    window. That is so for each name in less than 1 of 10⁸ cases after 5 000 invalidations within
-//!    one window, 1 of 40 000 after 20 000, 1 of 40 after 65 536, and nearly always after 300 000.
-//!    So there is no bound past which all is forgotten at once.
-//! 4. An answer that is touched, by chance or not, is asked about again before it is used, as a
-//!    known token's ([`CacheState::Invalidated`](super::verdicts::CacheState)): that costs a call from the share
-//!    of known tokens, as the budget allows. While Clerk cannot be asked it is not used: nobody can
-//!    tell which of the two it is.
+//! 1. An invalidated verdict is always affected: its slots hold its number or higher ones. No number of
+//!    other invalidations changes that.
+//! 2. An invalidation expires by itself. It affects only verifications that started before it, and the
+//!    last of their verdicts expires after the longest TTL (126 s with the defaults, 300 s for JWTs).
+//! 3. An unrelated verdict may be affected by chance, if other invalidations wrote to all of its slots
+//!    within its TTL. The probability for each key is less than 1 in 10⁸ after 5 000 invalidations
+//!    within one TTL, 1 in 40 000 after 20 000, 1 in 40 after 65 536, and almost 1 after 300 000. There
+//!    is therefore no limit beyond which everything is invalidated at once.
+//! 4. A verdict that is affected, by chance or not, is verified again before it is used, with the
+//!    priority of a known token ([`CacheState::Invalidated`](super::verdicts::CacheState)). That takes
+//!    one call from the budget of known tokens. While Clerk cannot be called, the verdict is not used,
+//!    because nothing distinguishes the two cases.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,13 +33,13 @@ use crate::invalidate::Invalidate;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(u64);
 
-/// The invalidations there were.
+/// The recorded invalidations.
 #[derive(Debug)]
 pub(crate) struct Invalidations {
     counter: AtomicU64,
-    /// All that began below this reading is invalidated.
+    /// Every verification that started below this reading is invalidated.
     floor: AtomicU64,
-    /// Made by the first invalidation: 4 MiB.
+    /// Allocated by the first invalidation: 4 MiB.
     sketch: OnceLock<Sketch>,
     hasher: Arc<KeyHasher>,
 }
@@ -56,7 +58,7 @@ impl Invalidations {
         Epoch(self.counter.load(Ordering::Acquire))
     }
 
-    /// Returns `true` if an answer whose verification began at `began` still counts.
+    /// Returns `true` if the verdict of a verification that started at `began` is still current.
     pub(crate) fn is_current<'a>(
         &self,
         epoch: Epoch,
@@ -88,7 +90,7 @@ impl Invalidations {
         self.publish(|mark| sketch.set(&key, mark));
     }
 
-    /// Forgets what belongs to a token id or a subject.
+    /// Invalidates everything that belongs to a token id or a subject.
     pub(crate) fn invalidate_tag(&self, name: &str) {
         self.invalidate_key(self.key(name));
     }
@@ -104,10 +106,11 @@ impl Invalidations {
         self.hasher.key(Domain::Identifier, name.as_bytes())
     }
 
-    /// Writes the mark before the counter moves, so that whoever reads the new counter sees it.
+    /// Writes the number before the counter moves, so that a reader of the new counter also sees the
+    /// number.
     ///
-    /// Of two that come at once both may take one number. What began between them read the counter
-    /// after both had been called, and so asked Clerk after both.
+    /// Two concurrent invalidations may get the same number. A verification that started between them
+    /// read the counter after both were called, and therefore called Clerk after both.
     fn publish(&self, write: impl FnOnce(u64)) {
         write(self.counter.load(Ordering::Acquire).saturating_add(1));
         self.counter.fetch_add(1, Ordering::AcqRel);
@@ -121,18 +124,18 @@ impl Invalidate for Invalidations {
 
     fn invalidate_subject(&self, subject: &str) {
         self.invalidate_tag(subject);
-        // A cached "no" has no tags, only its key: a machine that was just allowed to reach this one
-        // must not wait for that to end.
+        // A cached rejection has no tags, only its key. A machine that was just allowed to reach this
+        // one must not have to wait until the rejection expires.
         let machine = self.hasher.key(Domain::Machine, subject.as_bytes());
         self.invalidate_key(machine);
     }
 }
 
-/// A slot is found by 16 bits of a key; a key has room for eight.
+/// Eight rows: a slot is chosen by 16 bits of a key, and a key of 128 bits has enough for eight.
 const ROWS: usize = 8;
 const SLOTS: usize = 1 << 16;
 
-/// For each slot, the highest mark that was written to it; what began below it is touched.
+/// The highest number that was written to each slot. A verification that started below it is affected.
 #[derive(Debug)]
 struct Sketch(Box<[Box<[AtomicU64]>]>);
 
@@ -200,7 +203,8 @@ mod tests {
         assert!(invalidations.is_current(before, &a, || ["", "mch_1"]));
     }
 
-    /// How many of 2 000 untouched answers are touched after so many marks on other names.
+    /// Returns how many of 2 000 unrelated verdicts are affected after `count` invalidations of other
+    /// keys.
     fn touched_by_chance(invalidations: &Invalidations, count: usize) -> usize {
         let before = invalidations.now();
         invalidations.invalidate_tag("invalidated");

@@ -1,4 +1,4 @@
-//! The name under which a token is remembered: a keyed hash, never the token.
+//! The cache key of a token: a keyed hash, never the token itself.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
@@ -7,7 +7,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use super::nh::{self, NhKey};
 use crate::random;
 
-/// What a name stands for; parts the names of different things.
+/// The domain of a cache key, which separates the keys of different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Domain {
@@ -20,11 +20,11 @@ pub(crate) enum Domain {
     Identifier = 6,
     /// A session of a server behind the layer.
     Session = 7,
-    /// Whose session it is.
+    /// The owner of a session.
     Owner = 8,
 }
 
-/// A name of 128 bits that only its own authenticator can make.
+/// A key of 128 bits that only its own authenticator can compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CacheKey {
     high: u64,
@@ -32,17 +32,17 @@ pub(crate) struct CacheKey {
 }
 
 impl CacheKey {
-    /// Returns two numbers, each uniformly random over all keys, and the same for one key.
+    /// Returns two numbers that are uniformly random over all keys, and always the same for one key.
     pub(crate) const fn halves(&self) -> (u64, u64) {
         (self.low, self.high)
     }
 
-    /// Returns a number that is uniformly random over all keys, and the same for one key.
+    /// Returns a number that is uniformly random over all keys, and always the same for one key.
     pub(crate) const fn random_part(&self) -> u16 {
         self.high as u16
     }
 
-    /// Returns all its bits in eight such numbers.
+    /// Returns all bits of the key as eight such numbers.
     pub(super) fn random_parts(&self) -> [u16; 8] {
         let part = |word: u64, n: u32| (word >> n.wrapping_mul(16)) as u16;
         let (high, low) = (self.high, self.low);
@@ -65,7 +65,7 @@ impl Hash for CacheKey {
     }
 }
 
-/// Hashes [`CacheKey`]s in maps: they are random already.
+/// Hashes [`CacheKey`]s in maps. They are random already, so their bits are used as they are.
 pub(crate) type BuildKeyHasher = BuildHasherDefault<PassThrough>;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,52 +87,52 @@ impl Hasher for PassThrough {
     }
 }
 
-/// Makes names under random keys of its own.
+/// Computes cache keys under random hash keys.
 ///
 /// # Security
 ///
-/// A text under 64 bytes is hashed with SipHash-2-4-128. A longer one is shortened with [NH](super::nh)
-/// first. SipHash's input starts with the domain and the length of the text. Both keys are drawn when
-/// the authenticator is built, are independent of each other, and never leave the process.
+/// A text shorter than 64 bytes is hashed with SipHash-2-4-128. A longer one is shortened with
+/// [NH](super::nh) first. SipHash's input starts with the domain and the length of the text. Both hash
+/// keys are drawn when the authenticator is built, are independent of each other, and never leave the
+/// process.
 ///
-/// Whoever can find a token with the name of another one's is taken for its owner, so names must
-/// not collide for tokens that an attacker chooses:
+/// A token that has the cache key of another token would be accepted as that token. Cache keys must
+/// therefore not collide for tokens that an attacker chooses:
 ///
-/// 1. SipHash is a pseudorandom function, made for keys that are secret and messages that are
-///    not (Aumasson and Bernstein, 2012). A decade of cryptanalysis has found nothing against the
-///    2-4 variant beyond trying keys. To whoever lacks the key, the names of different inputs are
-///    independent random numbers of 128 bits.
-/// 2. Texts of different domains or lengths, short and long ones among them, give SipHash different
-///    inputs. Long texts of one length give the same input with a probability of at most 2⁻¹²⁸, if
-///    they were chosen independently of NH's key: the proof stands in the docs of [`nh`](super::nh).
-/// 3. So they are. As long as no two inputs of SipHash were the same, names are random numbers that
-///    have nothing to do with NH's key, and neither has anything that follows from names: hits,
-///    places in a map, their timing. After q texts the chance that two inputs were the same is at
-///    most q²/2 × 2⁻¹²⁸, that of a birthday collision of random names. (This is the usual argument
+/// 1. SipHash is a pseudorandom function, designed for secret keys and known messages (Aumasson and
+///    Bernstein, 2012). A decade of cryptanalysis has found nothing better against the 2-4 variant than
+///    trying keys. Without the key, the hashes of different inputs are independent random numbers of
+///    128 bits.
+/// 2. Texts of different domains or lengths, short and long ones included, give SipHash different
+///    inputs. Long texts of one length give the same input with a probability of at most 2⁻¹²⁸, if they
+///    were chosen independently of NH's key. The docs of [`nh`](super::nh) contain the proof.
+/// 3. They are chosen independently. As long as no two inputs of SipHash were equal, cache keys are
+///    random numbers that do not depend on NH's key, and neither does anything that follows from them:
+///    hits, places in a map, their timing. After q texts, the probability that two inputs were equal is
+///    at most q²/2 × 2⁻¹²⁸, that of a birthday collision of random keys. (This is the usual argument
 ///    for a universal hash below a pseudorandom function, as in UMAC.)
-/// 4. Names are never shown. An attacker learns of each guess only whether it was taken for a
-///    remembered token. Among a million of them that happens once in 2¹⁰⁷ guesses: half of these by
+/// 4. Cache keys are never exposed. For each guess, an attacker learns only whether it was accepted as
+///    a cached token. With a million cached tokens, that happens once in 2¹⁰⁷ guesses: half of these by
 ///    NH, half by SipHash. Each guess is a request.
-/// 5. A birthday collision, 2⁶⁴ tokens wide, is between tokens of the attacker's own that Clerk has
-///    issued both of.
+/// 5. A birthday collision takes 2⁶⁴ tokens. Both colliding tokens would be the attacker's own, issued
+///    by Clerk.
 ///
-/// The weakest point is the third: NH alone is broken once anything of its key is known, so nothing
-/// but SipHash may see its output, and the time of its multiplications must not depend on what is
-/// multiplied. On the 64-bit processors that servers have it does not; on small 32-bit ones whose
-/// multipliers finish early it may. Whoever can read keys in the memory of this process has no need
-/// of a collision.
+/// The third step is the weakest. NH alone is broken once anything about its key is known. Only SipHash
+/// may therefore see its output, and the time of its multiplications must not depend on the operands.
+/// It does not on the 64-bit processors of servers. It may on small 32-bit processors whose multipliers
+/// finish early. An attacker who can read keys in the memory of this process does not need a collision.
 ///
-/// The signature of a JWT alone would be a shorter text to hash, and an unsound one: the signature
-/// of a good token behind other claims would be taken for that token.
+/// Hashing only the signature of a JWT would be faster, and unsound: the signature of a valid token
+/// behind other claims would be accepted as that token.
 ///
-/// It was chosen by measuring (`benches/README.md`, *The choice of the key hash*).
+/// The hash was chosen by measurement (`benches/README.md`, *The choice of the key hash*).
 pub(crate) struct KeyHasher {
     sip: (u64, u64),
     nh: NhKey,
 }
 
 impl KeyHasher {
-    /// Draws the keys; `None` where the system has no randomness to give.
+    /// Draws the hash keys. Returns `None` if the system provides no randomness.
     pub(crate) fn new() -> Option<Self> {
         let word = || random::bytes().map(u64::from_le_bytes);
         let (sip, nh) = ((word()?, word()?), NhKey::new()?);
@@ -141,7 +141,7 @@ impl KeyHasher {
 
     pub(crate) fn key(&self, domain: Domain, text: &[u8]) -> CacheKey {
         let mut sip = SipHasher24::new_with_keys(self.sip.0, self.sip.1);
-        // One word of eight bytes, which keeps what follows aligned to the words of the hash.
+        // One word of eight bytes, so that what follows stays aligned to the words of the hash.
         sip.write_u64((text.len() as u64) << 8 | domain as u64);
         let name = if text.len() < nh::MIN_LEN {
             sip.hash(text)

@@ -1,4 +1,4 @@
-//! Finds an answer: remembered, asked for, or past its time while nobody can be asked.
+//! Looks up a verdict: cached, fetched, or stale while Clerk cannot be called.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use super::verdicts::{CacheState, CacheValue, Outcome, Priority, VerdictCache};
 use crate::error::{AuthError, Reason};
 use crate::tasks::{TaskError, Wait};
 
-/// An answer at once, or one to wait for.
+/// A value that is ready, or a future of one.
 pub(crate) enum Lookup<V> {
     Ready(Result<V, AuthError>),
     Pending(BoxFuture<'static, Result<V, AuthError>>),
 }
 
 impl<V: Send + 'static> Lookup<V> {
-    /// Goes on with the value, at once or when it is there.
+    /// Continues with the value, immediately or when it is ready.
     pub(crate) fn and_then<U>(
         self,
         next: impl FnOnce(V) -> Result<U, AuthError> + Send + 'static,
@@ -38,11 +38,10 @@ impl<V: Send + 'static> Lookup<V> {
 }
 
 impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
-    /// Answers from memory where it can, and asks where it must.
+    /// Returns the cached verdict if possible, and fetches it otherwise.
     ///
-    /// An answer that is due for renewal is given at once and renewed behind the request's back.
-    /// One that is past its time is given only if asking fails. `fetch` is made only where it
-    /// has to be asked.
+    /// A verdict that is due for a refresh is returned immediately and refreshed in the background. A
+    /// stale verdict is returned only if the fetch fails. `fetch` is called only if a fetch is needed.
     pub(crate) fn get_or_fetch<F, Q>(
         self: &Arc<Self>,
         key: CacheKey,
@@ -57,7 +56,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         match self.get(&key, now) {
             CacheState::Fresh(value) => Lookup::Ready(Ok(value)),
             CacheState::RefreshDue(value) => {
-                // Whether it worked shows at the next look.
+                // The next lookup shows whether it succeeded.
                 let _detached = self.fetch(key, Priority::Revalidation, wait.tasks, fetch());
                 Lookup::Ready(Ok(value))
             }
@@ -102,12 +101,12 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
             Ok(Outcome::Unavailable(error)) => error,
             Err(error) => Reason::from(error).into(),
         };
-        // The question took time: what was remembered may be over by now.
+        // The fetch took time: the cached verdict may have expired by now.
         match self.get(key, self.now()) {
             CacheState::Fresh(value) | CacheState::RefreshDue(value) | CacheState::Stale(value) => {
                 tracing::warn!(
                     reason = error.reason(),
-                    "a remembered answer is used past its time"
+                    "using a stale verdict because Clerk cannot be called"
                 );
                 Ok(value)
             }

@@ -1,4 +1,4 @@
-//! Remembers what was verified: facts with their ends, never decisions.
+//! Caches verdicts: facts with their deadlines, never decisions.
 
 mod invalidation;
 mod key;

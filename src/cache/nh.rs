@@ -1,4 +1,4 @@
-//! NH: a universal hash that shortens a long text before a pseudorandom function takes it.
+//! NH: a universal hash that shortens a long text before it enters a pseudorandom function.
 //!
 //! NH is the first layer of UMAC (Black, Halevi, Krawczyk, Krovetz and Rogaway, *UMAC: Fast and
 //! Secure Message Authentication*, CRYPTO '99; RFC 4418 §5.2). A text is read as words m₀, m₁, … of
@@ -45,24 +45,24 @@
 //! last 16 bytes of a text are hashed once more with the first chunk, so that a text of any length
 //! is read to its end: of texts of one length, different ones still give different words.
 //!
-//! # What is not
+//! # What is not proven
 //!
-//! The hash is linear enough that whoever sees its output can compute the key. It must only ever be
-//! the input of a pseudorandom function. Nothing is claimed about texts of different lengths: their
-//! lengths have to be part of that input. Nothing is claimed if the texts depend on the key.
+//! The hash is linear enough to compute its key from its output. Its output must only ever be the input
+//! of a pseudorandom function. Nothing is claimed about texts of different lengths: their lengths have
+//! to be part of that input. Nothing is claimed if the texts depend on the key.
 
 use crate::random;
 
 /// The bytes of two words, which are multiplied with each other.
 const PAIR: usize = 16;
 
-/// Pairs of words in a chunk: 1 024 bytes, so that a usual JWT is one chunk.
+/// Pairs of words in a chunk: 1 024 bytes, so that a typical JWT is one chunk.
 const CHUNK: usize = 64;
 
-/// A pair for each of a chunk, one for the end of the text, and one more for the second sum.
+/// One pair for each of a chunk, one for the end of the text, and one more for the second sum.
 const KEY: usize = CHUNK + 2;
 
-/// The shortest text that is hashed: below, SipHash takes no longer on the text than on the hash.
+/// The minimum length. Hashing a shorter text with SipHash is as fast as hashing its NH digest.
 pub(super) const MIN_LEN: usize = 64;
 
 /// The bytes of both sums.
@@ -75,7 +75,7 @@ type Pair = [u64; 2];
 pub(super) struct NhKey(Box<[Pair; KEY]>);
 
 impl NhKey {
-    /// Draws a key; `None` where the system has no randomness to give.
+    /// Draws a key. Returns `None` if the system provides no randomness.
     pub(super) fn new() -> Option<Self> {
         let bytes = random::bytes::<{ KEY * PAIR }>()?;
         let mut key = Box::new([Pair::default(); KEY]);

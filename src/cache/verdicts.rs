@@ -1,4 +1,13 @@
-//! Remembers answers in bounded space: good ones and bad ones apart, one question at a time.
+//! Caches verdicts in bounded space, valid and rejected ones apart, with one flight per key.
+//!
+//! # Why moka's `sync` cache, and not `try_get_with`
+//!
+//! A cache hit must not await, and moka's `future::Cache::get` is an async function. moka's
+//! `try_get_with` runs the fetch inside the task of the first caller: when that request is cancelled,
+//! the next waiter starts the call to Clerk again from the beginning. [`SingleFlight`] runs each fetch
+//! in a task of its own, which outlives the request that started it. A flight also belongs to an epoch,
+//! so that a request that comes after an invalidation does not join a fetch that started before it.
+//! `try_get_with` has no such notion.
 
 use std::fmt;
 use std::future::Future;
@@ -15,67 +24,70 @@ use crate::error::{AuthError, Reason};
 use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::{NoRuntime, Tasks};
 
-/// After a refresh ahead of need was begun, nobody begins another for this long.
+/// The pause after a refresh has started, during which no other request starts one.
+///
+/// A verification takes at most 3 s by default. Within 5 s the first refresh has therefore finished,
+/// and no two requests pay for the same refresh.
 const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 
-/// What a question ended with.
+/// The outcome of a verification.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome<V> {
-    /// A good answer.
+    /// The token is valid.
     Valid(V),
-    /// A definite no, for this token.
+    /// The token is rejected.
     Rejected(Reason),
-    /// No answer: nothing is learnt, and nothing is remembered.
+    /// Clerk gave no verdict. Nothing is cached.
     Unavailable(AuthError),
 }
 
-/// What is remembered under a name.
+/// The state of a key in the cache.
 #[derive(Debug)]
 pub(crate) enum CacheState<V> {
     Fresh(V),
-    /// Fresh still, and to be asked again before it is not.
+    /// Still fresh, but due for a refresh.
     RefreshDue(V),
-    /// To be used only if no answer can be had.
+    /// Expired; used only if the fetch fails.
     Stale(V),
     Rejected(Reason),
-    /// It was good, and something that touches it was invalidated since: to be asked again before it
-    /// is used, as a known token's.
+    /// The token was valid, and something that affects it was invalidated since. It has to be verified
+    /// again before it is used, with the priority of a known token.
     Invalidated,
     Miss,
 }
 
-/// How urgently Clerk is asked.
+/// The priority of a call to Clerk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Priority {
-    /// About a token that nothing is known of: anybody can make these up.
+    /// For a token that nothing is known of. Anybody can make these up.
     New,
-    /// About such a token that was refused for want of budget, and has come back after a while.
+    /// For such a token that was refused by the budget and has been retried after a while.
     Returning,
-    /// About a token that was good when Clerk was last asked.
+    /// For a token that was valid at its last verification.
     Revalidation,
 }
 
-/// Names by which a remembered answer can be forgotten, and what it takes of memory.
+/// The tags by which a cached verdict can be invalidated, and its memory.
 pub(crate) trait CacheValue {
     /// Returns the token's identifier and its subject.
     fn tags(&self) -> [&str; 2];
 
-    /// Returns how many bytes of memory it refers to, beside its own.
+    /// Returns the heap memory of the value in bytes, without its own size.
     fn heap_size(&self) -> usize;
 }
 
-/// How much is remembered, and for how long.
+/// The capacity of the cache, and its TTLs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VerdictCacheConfig {
     pub(crate) ttl: Ttl,
     pub(crate) valid_capacity: u64,
-    /// The most memory that good answers take, in bytes.
+    /// The maximum memory for valid verdicts, in bytes.
     pub(crate) valid_bytes: u64,
     pub(crate) rejected_capacity: u64,
 }
 
-/// Stands in moka's own allocation: behind a pointer of its own it would cost each hit one more
-/// miss of the processor's cache.
+/// Stored inline in moka's own allocation. A pointer to it would cost each hit another miss of the
+/// processor's cache.
 #[derive(Debug, Clone)]
 struct Entry<V> {
     value: V,
@@ -90,18 +102,19 @@ struct Rejection {
     until: Duration,
 }
 
-/// A bounded memory of answers.
+/// A bounded cache of verdicts.
 ///
-/// moka bounds the space and picks what to drop. Times are checked here, on the injected clock, at
-/// every look: what moka still holds may be over.
+/// moka bounds the space and chooses what to evict. Deadlines are checked here, on the injected clock,
+/// at every lookup: an entry that moka still holds may have expired.
 pub(crate) struct VerdictCache<V> {
     valid: Cache<CacheKey, Entry<V>, BuildKeyHasher>,
-    /// Until when no other refresh of an answer is begun.
+    /// Until when no other refresh of a verdict is started.
     refreshing: Cache<CacheKey, Duration, BuildKeyHasher>,
     rejected: Cache<CacheKey, Rejection, BuildKeyHasher>,
-    /// Held while an answer is recorded, so that good and bad ones are compared and kept as one.
+    /// Held while a verdict is recorded, so that comparing it with the cached one and replacing that
+    /// one is atomic.
     recording: Mutex<()>,
-    /// A flight from before an invalidation is not joined: its answer may be what was to be forgotten.
+    /// A flight from before an invalidation is not joined: its verdict may be the invalidated one.
     flights: SingleFlight<(CacheKey, Epoch), Outcome<V>>,
     invalidations: Arc<Invalidations>,
     ttl: Ttl,
@@ -127,7 +140,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         }
     }
 
-    /// Returns a good answer that is fresh and not due, and changes nothing.
+    /// Returns a valid verdict that is fresh and not due for a refresh. Has no side effects.
     pub(crate) fn get_fresh(&self, key: &CacheKey, now: Duration) -> Option<V> {
         let Entry {
             value,
@@ -139,7 +152,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         is_kept.then_some(value)
     }
 
-    /// Looks a name up; neither waits nor asks anybody.
+    /// Looks up a key, without waiting and without a call.
     pub(crate) fn get(&self, key: &CacheKey, now: Duration) -> CacheState<V> {
         if let Some(entry) = self.valid.get(key) {
             if now < entry.deadlines.stale_until {
@@ -164,7 +177,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         }
     }
 
-    /// Remembers a good answer that was found without asking.
+    /// Inserts a valid verdict that was found without a call.
     pub(crate) fn insert(&self, key: CacheKey, epoch: Epoch, asked_at: Duration, value: V) {
         let deadlines = self.ttl.deadlines(&key, asked_at);
         self.valid.insert(
@@ -190,8 +203,8 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         }
     }
 
-    /// Lets one caller through for each refresh that is due; should two come at the same moment,
-    /// they share a flight.
+    /// Returns `true` to one caller for each refresh that is due. Two callers at the same moment share
+    /// a flight.
     fn claim_refresh(&self, key: &CacheKey, now: Duration) -> bool {
         if self.refreshing.get(key).is_some_and(|until| now < until) {
             return false;
@@ -201,7 +214,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         true
     }
 
-    /// Asks, or joins whoever is asking already; the answer is remembered when it comes.
+    /// Starts a fetch, or joins the one in flight. The verdict is cached when it arrives.
     pub(crate) fn fetch<F>(
         self: &Arc<Self>,
         key: CacheKey,
@@ -229,7 +242,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         })
     }
 
-    /// Whoever asked before us may have landed between our look and our take-off.
+    /// Another flight may have finished between our lookup and now.
     fn already_fetched(&self, key: &CacheKey, now: Duration) -> Option<Outcome<V>> {
         match self.get(key, now) {
             CacheState::Fresh(value) | CacheState::RefreshDue(value) => Some(Outcome::Valid(value)),
@@ -238,9 +251,11 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         }
     }
 
-    /// Remembers an answer, and returns the one that counts.
+    /// Caches a verdict, and returns the one that counts.
     ///
-    /// Answers may come in another order than they were asked for. A definite no is not replaced
+    /// Verdicts may arrive in a different order than they were requested. A verdict that was requested
+    /// before a cached rejection does not replace it, and neither does an older valid verdict replace a
+    /// newer one.
     /// by what was asked for before it, and a good answer not by an older one.
     fn record(
         &self,
@@ -282,7 +297,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         outcome
     }
 
-    /// Returns why the token was refused by an answer that ends after `until`, if there is one.
+    /// Returns the reason of a cached rejection that expires after `until`, if there is one.
     fn newer_rejection(&self, key: &CacheKey, until: Duration) -> Option<Reason> {
         let bad = self.rejected.get(key).filter(|bad| bad.until > until)?;
         let is_kept = self.invalidations.is_current(bad.epoch, key, || ["", ""]);
@@ -290,7 +305,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
     }
 
     fn holds_newer(&self, key: &CacheKey, asked_at: Duration) -> bool {
-        // The windows of one name are always of the same length.
+        // The TTLs of one key are always the same, so deadlines compare like request times.
         let fresh_until = self.ttl.deadlines(key, asked_at).fresh_until;
         let held = self.valid.get(key);
         held.is_some_and(|held| held.deadlines.fresh_until > fresh_until)
@@ -304,9 +319,10 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         self.invalidations.now()
     }
 
-    /// Returns how many good and bad answers are held, those past their time included.
+    /// Returns the number of valid and rejected verdicts in the cache, including expired ones.
     pub(crate) fn len(&self) -> (u64, u64) {
-        // moka counts when it does its housekeeping, which is due after many more writes than these.
+        // moka updates its counts during housekeeping, which is due only after many more writes than
+        // these.
         self.valid.run_pending_tasks();
         self.rejected.run_pending_tasks();
         (self.valid.entry_count(), self.rejected.entry_count())
@@ -314,7 +330,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
 }
 
 impl<V> fmt::Debug for VerdictCache<V> {
-    /// Leaves the contents out: moka would print every entry.
+    /// Omits the contents: moka would print every entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerdictCache")
             .field("ttl", &self.ttl)
@@ -322,21 +338,21 @@ impl<V> fmt::Debug for VerdictCache<V> {
     }
 }
 
-/// What one entry takes of memory beside what its value refers to: the entry itself, moka's nodes
-/// and its table. Measured as 300 (`cargo bench`, row *bytes for each remembered token*), and the
-/// table may be emptier than it was then.
+/// The memory of an entry apart from what its value refers to: the entry itself, and moka's nodes and
+/// table. Measured as 300 bytes (`cargo bench`, row *bytes for each remembered token*). The table may
+/// be emptier than it was in that measurement, hence the margin.
 const ENTRY_SIZE: usize = 400;
 
 /// Bounds the number of entries and their memory at once.
 ///
-/// moka has one measure. Each entry weighs what it takes of memory, or its share of the budget if
-/// that is more, so that neither too many nor too large ones fit.
+/// moka has a single weight. Each entry weighs its memory in bytes, or its share of the budget if that
+/// is more, so that neither too many nor too large entries fit.
 fn weighed<V: Clone + CacheValue + Send + Sync + 'static>(
     capacity: u64,
     bytes: u64,
     life: Duration,
 ) -> Cache<CacheKey, Entry<V>, BuildKeyHasher> {
-    // The weights have 32 bits.
+    // moka's weights have 32 bits.
     let bytes = bytes.min(capacity.saturating_mul(u64::from(u32::MAX)));
     let share = bytes.checked_div(capacity).unwrap_or_default();
     let share = u32::try_from(share).unwrap_or(u32::MAX);

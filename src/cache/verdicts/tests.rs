@@ -1,4 +1,4 @@
-//! Tests of the memory, on a clock moved by hand.
+//! Tests of the cache, on a manual clock.
 
 use super::*;
 use crate::cache::key::{Domain, KeyHasher};
@@ -220,7 +220,7 @@ async fn rule_10_an_answer_asked_for_before_an_invalidation_does_not_count_after
     assert!(matches!(bench.at(0), CacheState::Invalidated));
 }
 
-/// Asks, lets the same be asked again a second later, and gives the first answer only then.
+/// Starts a fetch, starts another one a second later, and completes the first one last.
 async fn answered_late(first: u32, second: Outcome<u32>) -> (Outcome<u32>, CacheState<u32>) {
     let bench = Bench::new();
     let go = Arc::new(tokio::sync::Notify::new());
@@ -276,7 +276,7 @@ fn rule_19_debug_shows_no_entry() {
     assert!(!format!("{:?}", bench.cache).contains("424242"));
 }
 
-/// Asks about what is stale, and has no answer when the clock stands at `end`.
+/// Fetches a stale verdict, and fails when the clock stands at `end`.
 async fn in_vain_until(end: u64) -> Result<u32, AuthError> {
     let bench = Bench::new();
     bench.fetch(Priority::New, Outcome::Valid(7)).await;
