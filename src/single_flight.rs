@@ -1,4 +1,4 @@
-//! One run of a piece of work at a time, detached from the request that began it.
+//! Runs a piece of work at most once at a time, detached from the request that started it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use crate::tasks::{NoRuntime, SharedTask, Spawner, TaskError, Tasks, runtime};
 
-/// The flights that are under way, by what they are for.
+/// The flights in progress, by key.
 type InFlight<K, T> = HashMap<K, SharedTask<T>>;
 
 /// The flights of one kind of work.
 ///
-/// The lock is a plain mutex: it is held for one look into a map and never across an `.await`,
-/// and only requests that missed the cache come here at all.
+/// The lock is a plain mutex. It is held for one map operation and never across an `.await`, and only
+/// requests that missed the cache take it.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<K, T> {
     in_flight: Arc<Mutex<InFlight<K, T>>>,
@@ -41,11 +41,11 @@ where
         }
     }
 
-    /// Joins the flight for this key, or begins one.
+    /// Joins the flight for this key, or starts one.
     ///
-    /// The flight goes on when the request that began it is gone, and clears its place whether it
-    /// ends, panics or is cancelled. It gives up on its own after the timeout of `tasks`; one that
-    /// has not, on a runtime that stands still, is replaced.
+    /// The flight continues when the request that started it is cancelled. It removes its entry whether
+    /// it ends, panics or is cancelled. It gives up by itself after the timeout of `tasks`. A flight
+    /// that has not, because its runtime is not driven, is replaced.
     pub(crate) fn join<F>(
         &self,
         key: K,
@@ -56,13 +56,13 @@ where
         F: Future<Output = T> + Send + 'static,
     {
         let joined = self.join_if(key, tasks, || true, work)?;
-        // Never missing: it was allowed to begin.
+        // Always present, because it was allowed to start.
         joined.ok_or(NoRuntime::Missing)
     }
 
-    /// Joins the flight for this key, or begins one if that is allowed.
+    /// Joins the flight for this key, or starts one if `may_begin` allows it.
     ///
-    /// Nobody who was refused can have missed a flight that somebody else was allowed to begin.
+    /// A caller that was refused cannot have missed a flight that another caller was allowed to start.
     pub(crate) fn join_if<F>(
         &self,
         key: K,
@@ -114,7 +114,7 @@ where
         // A runtime that is shutting down drops the flight at once, and `RemoveOnDrop` needs the lock.
         drop(in_flight);
         spawner.spawn(&runtime, async move {
-            // Dropped last, and on every way out: waiters see the result before the place is free.
+            // Dropped last, on every path: waiters see the result before the entry is removed.
             let _place = place;
             let result = work.await;
             sender.send_replace(Some(result));
@@ -128,10 +128,10 @@ where
     }
 }
 
-/// Begins the work of a flight anew, unless somebody else has by now.
+/// Starts the work of a flight again, unless another caller has already done so.
 type Restart<T> = Box<dyn Fn() -> Option<SharedTask<T>> + Send + Sync>;
 
-/// The end of a flight, awaited; dropping it does not touch the flight.
+/// Awaits the result of a flight. Dropping it does not affect the flight.
 pub(crate) struct Flight<T> {
     task: SharedTask<T>,
     joined: bool,
@@ -139,14 +139,14 @@ pub(crate) struct Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Returns `true` if the flight was under way already, and may have asked before a change.
+    /// Returns `true` if the flight was already in progress, and may have called Clerk before a change.
     pub(crate) const fn is_joined(&self) -> bool {
         self.joined
     }
 
     /// Waits for the result until the deadline.
     ///
-    /// A flight that is gone is begun anew once, on the runtime of the caller.
+    /// A flight that was lost is started again once, on the runtime of the caller.
     pub(crate) async fn result(self, deadline: Instant) -> Result<T, TaskError> {
         match self.task.result(deadline).await {
             Err(error @ (TaskError::Lost | TaskError::Stuck)) if Instant::now() < deadline => {
@@ -165,7 +165,8 @@ impl<T> fmt::Debug for Flight<T> {
     }
 }
 
-/// Frees the place of a flight when it is over, however it ends, unless another has taken it.
+/// Removes the entry of a flight when it is over, however it ends, unless another flight has replaced
+/// it.
 struct RemoveOnDrop<K: Eq + Hash, T: Clone>(Arc<Mutex<InFlight<K, T>>>, K, SharedTask<T>);
 
 impl<K: Eq + Hash, T: Clone> Drop for RemoveOnDrop<K, T> {
@@ -270,7 +271,7 @@ mod tests {
     async fn rule_11_nobody_waits_past_its_deadline_or_for_a_flight_that_is_stuck() {
         let (flights, tasks) = flights();
         let begun = Instant::now();
-        // As on a runtime that nobody drives: it does not even give up in time.
+        // As on a runtime that nobody drives, it does not even give up in time.
         let stuck = flights.join(1, &tasks, || sleep(SECOND * 3_600)).unwrap();
         let early = flights.join(1, &tasks, || async {}).unwrap();
         assert!(early.is_joined());
@@ -278,7 +279,7 @@ mod tests {
         assert_eq!(begun.elapsed(), SECOND);
         let last = flights.join(1, &tasks, || async {}).unwrap();
         assert!(last.is_joined());
-        // Told that it is stuck, with time left: the work is begun anew.
+        // The flight is stuck and there is time left, so the work is started again.
         assert_eq!(last.result(begun + SECOND * 4).await, Ok(()));
         assert!(begun.elapsed() < SECOND * 4);
         assert_eq!(
@@ -298,7 +299,7 @@ mod tests {
         advance(SECOND * 4).await;
         let next = begin(SECOND * 2);
         assert!(!next.is_joined());
-        // The first one ends while the second is under way.
+        // The first one ends while the second is in progress.
         sleep(SECOND * 3 / 2).await;
         assert_eq!(flights.in_flight(), 1);
         assert!(begin(SECOND).is_joined());

@@ -1,4 +1,4 @@
-//! Background work that ends with its owner, and the waiting for it.
+//! Background tasks that end with their owner, and handles to wait for them.
 
 use std::future::Future;
 use std::panic::catch_unwind;
@@ -12,11 +12,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock;
 
-/// How long after its own deadline a task may still deliver. A task gives up by a timer of its own;
-/// this covers the time until that timer is seen on a busy machine.
+/// How long after its own deadline a task may still deliver its result. A task gives up by a timer of
+/// its own. This covers the time until that timer fires on a busy machine.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Why nothing can be run here.
+/// Why nothing can be spawned here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoRuntime {
     /// The caller is not inside a Tokio runtime.
@@ -32,7 +32,7 @@ pub(crate) struct Tasks {
     _cancel_on_drop: DropGuard,
 }
 
-/// Spawns tasks on behalf of [`Tasks`], which may be gone by then: they are then cancelled at once.
+/// Spawns tasks on behalf of [`Tasks`]. If that was dropped, the tasks are cancelled at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Spawner {
     running: TaskTracker,
@@ -40,11 +40,11 @@ pub(crate) struct Spawner {
     timeout: Duration,
 }
 
-/// What a request that has to wait is given.
+/// How a request may wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait<'a> {
     pub(crate) tasks: &'a Tasks,
-    /// When the request gives up; `None` until it has to wait for the first time.
+    /// When the request gives up. `None` until it has to wait for the first time.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -55,7 +55,7 @@ impl Wait<'_> {
 }
 
 impl Tasks {
-    /// Each task gives up on its own after `timeout`, and so does each request that waits.
+    /// Each task gives up by itself after `timeout`, and so does each request that waits.
     pub(crate) fn new(timeout: Duration) -> Self {
         let cancelled = CancellationToken::new();
         let _cancel_on_drop = cancelled.clone().drop_guard();
@@ -74,12 +74,12 @@ impl Tasks {
         &self.spawner
     }
 
-    /// Returns when a request gives up that begins to wait now.
+    /// Returns when a request that starts to wait now gives up.
     pub(crate) fn deadline(&self) -> Instant {
         self.spawner.deadline()
     }
 
-    /// Cancels what runs and waits until it has ended, or must be on a runtime that stands still.
+    /// Cancels all tasks, and waits until they have ended or must be on a runtime that nobody drives.
     pub(crate) async fn shutdown(&self) {
         let Spawner {
             running, cancelled, ..
@@ -91,7 +91,7 @@ impl Tasks {
         }
     }
 
-    /// Returns how many tasks are running.
+    /// Returns the number of running tasks.
     pub(crate) fn running(&self) -> usize {
         self.spawner.running.len()
     }
@@ -102,7 +102,7 @@ impl Spawner {
         clock::after(self.timeout)
     }
 
-    /// Runs a future until it ends or the owner is dropped.
+    /// Runs a future until it completes or the owner is dropped.
     pub(crate) fn spawn<F>(&self, runtime: &Handle, work: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -115,7 +115,7 @@ impl Spawner {
     }
 }
 
-/// Returns the runtime to spawn on: that of the caller.
+/// Returns the runtime to spawn on: the caller's.
 pub(crate) fn runtime() -> Result<Handle, NoRuntime> {
     let runtime = Handle::try_current().map_err(|_| NoRuntime::Missing)?;
     if has_timers() {
@@ -128,8 +128,8 @@ pub(crate) fn runtime() -> Result<Handle, NoRuntime> {
     Err(NoRuntime::WithoutTimers)
 }
 
-/// Makes a timer to see whether the runtime has any: Tokio tells in no other way, and without this
-/// every wait would panic in the task of the request.
+/// Returns `true` if the runtime has timers, by creating one. Tokio offers no other way to find out.
+/// Without this check, every wait would panic in the task of the request.
 fn has_timers() -> bool {
     catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok()
 }
@@ -137,30 +137,30 @@ fn has_timers() -> bool {
 /// Why a task gave no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskError {
-    /// It panicked or was cancelled, or its runtime ended.
+    /// The task panicked or was cancelled, or its runtime shut down.
     Lost,
-    /// It has not ended although its deadline is over: nothing drives its runtime.
+    /// The task has not ended although its deadline has passed: nothing drives its runtime.
     Stuck,
-    /// The deadline of the caller came first.
+    /// The deadline of the caller passed first.
     Late,
 }
 
-/// A task that any number of callers wait for; none of them takes it along when it leaves.
+/// A task that any number of callers wait for. Cancelling a caller does not cancel the task.
 #[derive(Debug, Clone)]
 pub(crate) struct SharedTask<T> {
     result: watch::Receiver<Option<T>>,
-    /// When the task gives up on its own.
+    /// When the task gives up by itself.
     until: Instant,
 }
 
 impl<T: Clone> SharedTask<T> {
-    /// Creates the handle of a task, and the sender that the task takes with it.
+    /// Creates the handle of a task, and the sender for its result.
     pub(crate) fn new(until: Instant) -> (watch::Sender<Option<T>>, Self) {
         let (sender, result) = watch::channel(None);
         (sender, Self { result, until })
     }
 
-    /// Returns when the task gives up on its own.
+    /// Returns when the task gives up by itself.
     pub(crate) const fn until(&self) -> Instant {
         self.until
     }
@@ -170,22 +170,22 @@ impl<T: Clone> SharedTask<T> {
         self.result.borrow().clone()
     }
 
-    /// Returns `true` if no result is there and none will come.
+    /// Returns `true` if there is no result and none will come.
     pub(crate) fn is_gone(&self) -> bool {
-        // In this order: a result that comes in between is not taken for a loss.
+        // In this order, so that a result that arrives in between is not mistaken for a loss.
         let is_lost = self.result.has_changed().is_err();
         let is_over = is_lost || Instant::now() >= overdue(self.until);
         is_over && self.result.borrow().is_none()
     }
 
-    /// Returns `true` if both are handles of one task.
+    /// Returns `true` if both are handles of the same task.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.result.same_channel(&other.result)
     }
 
     /// Waits for the result, until the deadline or until the task must be stuck.
     pub(crate) async fn result(mut self, deadline: Instant) -> Result<T, TaskError> {
-        // Whoever begins a task has a deadline a moment before the task's own.
+        // The caller that starts a task has a deadline slightly before the task's own.
         let (end, why) = if self.until <= overdue(deadline) {
             (overdue(self.until), TaskError::Stuck)
         } else {

@@ -1,20 +1,21 @@
-//! Which share of its budget a service uses: halved when Clerk finds it too much, regained slowly.
+//! The share of its budget that a service uses: halved at a 429, and recovered slowly.
 
 use std::time::Duration;
 
-/// The share of the full rate that comes back in each second.
+/// The share of the full rate that is recovered per second.
 ///
-/// Twenty seconds from nothing to all: two of the windows of ten seconds in which Clerk counts, so
-/// that a replica notices within one window that it has taken too much again.
+/// A full recovery takes twenty seconds: two of the ten-second windows in which Clerk counts. A replica
+/// therefore notices within one window that its rate is too high again.
 const REGAINED_PER_SECOND: f64 = 0.05;
 
-/// Additive increase, multiplicative decrease (Chiu and Jain, 1989): replicas that share one limit
-/// and know nothing of each other come to even shares of it.
+/// Additive increase, multiplicative decrease (Chiu and Jain, 1989). Replicas that share one limit and
+/// do not know of each other converge to equal shares of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aimd {
     /// The share at `since`.
     share: f64,
-    /// It grows from here on; nothing is earned earlier, since Clerk asked for a pause until then.
+    /// The share grows from here on. Nothing is earned earlier, because Clerk asked for a pause until
+    /// then.
     since: Duration,
     /// When it was last halved.
     halved_at: Option<Duration>,
@@ -35,11 +36,11 @@ impl Aimd {
         (self.share + passed * REGAINED_PER_SECOND).min(1.0)
     }
 
-    /// Halves the share, for a call that began at `asked` and was one too many; returns whether it
-    /// did.
+    /// Halves the share because of a 429 for a call that started at `asked`. Returns `true` if it was
+    /// halved.
     ///
-    /// Calls that began before the last halving were sent at the rate from before it: one excess is
-    /// answered once, however many calls were under way.
+    /// Calls that started before the last halving were sent at the previous rate. One excess therefore
+    /// halves the share once, no matter how many calls were in flight.
     pub(super) fn halve(&mut self, asked: Duration, now: Duration, until: Duration) -> bool {
         let is_answered = self.halved_at.is_some_and(|halved_at| asked <= halved_at);
         if !is_answered {
@@ -51,7 +52,7 @@ impl Aimd {
         !is_answered
     }
 
-    /// Returns what the time between is worth, in seconds at the full rate.
+    /// Returns how many seconds at the full rate the time between `from` and `to` is worth.
     pub(super) fn worth(&self, from: Duration, to: Duration) -> f64 {
         let from = from.max(self.since);
         let passed = to.saturating_sub(from).as_secs_f64();
@@ -61,7 +62,7 @@ impl Aimd {
         grown + (passed - growing)
     }
 
-    /// Returns how long it takes until time worth so much has passed.
+    /// Returns how long it takes to earn `worth` seconds at the full rate.
     pub(super) fn wait(&self, now: Duration, worth: f64) -> Duration {
         let share = self.share(now);
         let growing = seconds_to_full(share);
@@ -69,8 +70,8 @@ impl Aimd {
         let seconds = if worth >= grown {
             growing + (worth - grown)
         } else {
-            // The time in which a share that grows is worth so much: the root of
-            // `share · t + REGAINED_PER_SECOND · t² / 2 = worth`.
+            // A growing share earns `worth` after the time t that solves `share · t +
+            // REGAINED_PER_SECOND · t² / 2 = worth`.
             let root = (share * share + 2.0 * REGAINED_PER_SECOND * worth).sqrt();
             (root - share) / REGAINED_PER_SECOND
         };

@@ -1,4 +1,4 @@
-//! Keeps a dead or throttling upstream from costing a timeout for every request.
+//! The circuit breaker: keeps a failing or throttling upstream from costing every request a timeout.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,60 +10,63 @@ use super::outliers::Outliers;
 use crate::cache::{CacheKey, Priority};
 use crate::error::{AuthError, Reason};
 
-/// Failures in a row after which calls are refused.
+/// Consecutive failures after which the breaker opens. Five in a row are not noise.
 const FAILURES: u32 = 5;
-/// So many different tokens or machines have to be among them. Fewer may be tokens that Clerk
-/// cannot answer about, and their senders must not be able to hold the others back.
+/// The number of different tokens or machines among them. A token may make Clerk fail each time it is
+/// verified, and the senders of a few such tokens must not be able to block all others.
 const DISTINCT: usize = 3;
-/// While calls are refused, one is let through in each of these.
+/// While the breaker is open, one probe is sent per this time.
+///
+/// A failing upstream can handle two calls per second, and its recovery is noticed within half a
+/// second.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
-/// A known token may send the next one earlier: it was good, so it shows best whether Clerk is
-/// back, and nobody who sends made-up tokens can take its turn.
+/// A known token may send a probe earlier. It was valid before, so it shows best whether Clerk has
+/// recovered, and no sender of made-up tokens can take its turn.
 const KNOWN_PROBE_EVERY: Duration = Duration::from_millis(250);
-/// The longest pause that a `Retry-After` is taken for.
+/// The longest `Retry-After` that is honoured. Half a minute without verifications is an outage of its
+/// own.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The pause for a 429 that does not say how long.
+/// The pause after a 429 without `Retry-After`.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
-/// The pause where a quota is used up and nothing is said of how long: it mends by the month or by
-/// hand, and half a minute is what whoever mends it waits at most.
+/// The pause after a quota is used up, if the response has no `Retry-After`. A quota is renewed monthly
+/// or raised by hand. Calls then work again after at most half a minute.
 const QUOTA_PAUSE: Duration = Duration::from_secs(30);
 
-/// Whether calls are let through.
+/// The state of the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BreakerState {
-    /// All are.
+    /// Calls pass.
     Closed,
-    /// One in each half second, to see whether Clerk is back; for a known token, one in each quarter
-    /// second.
+    /// Calls are refused, except for a probe every 500 ms, or after 250 ms for a known token.
     Open,
-    /// None, since Clerk asked to be left alone for a while.
+    /// Calls are refused, because Clerk sent `Retry-After` or a 429.
     Paused,
 }
 
-/// Counts failures in a row.
+/// Counts consecutive failures.
 ///
-/// A probe holds nothing: each half second is worth one call, so that a probe which is cancelled
-/// or hangs keeps nobody from sending the next.
+/// A probe holds no state: each 500 ms admit one call. A probe that is cancelled or hangs therefore
+/// does not keep the next one from being sent.
 #[derive(Debug, Default)]
 pub(super) struct Breaker(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    /// What they were about: the first few that differ.
+    /// The tokens or machines of the failed calls: the first few that differ.
     distinct: Vec<CacheKey>,
-    /// When the last probe was sent, or else when calls began to be refused.
+    /// When the last probe was sent, or else when the breaker opened.
     probed_at: Duration,
     paused_until: Duration,
-    /// What a quota is used up for, and when it is asked about again. Others go on: whoever makes
-    /// up API keys must not hold M2M tokens back.
+    /// The endpoints whose quota is used up, and when they may be called again. Other endpoints are not
+    /// affected: a sender of made-up API keys must not be able to block M2M tokens.
     quotas: Vec<(Endpoint, Duration)>,
     outliers: Outliers,
 }
 
-/// Whether a call was let through as all are, or to see whether Clerk is back.
+/// Whether a call was admitted normally or as a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
     Normal,
@@ -92,7 +95,7 @@ impl Breaker {
         Ok(Admission::Probe)
     }
 
-    /// Returns `Ok` if a call that was let through may still be made, after it has waited.
+    /// Returns `Ok` if an admitted call may still be made after it has waited.
     pub(super) fn check_again(
         &self,
         call: &CallInfo,
@@ -112,7 +115,7 @@ impl Breaker {
         self.lock().check_pause(now).is_err()
     }
 
-    /// Clerk answered as it should.
+    /// Clerk responded as documented.
     pub(super) fn worked(&self, key: &CacheKey) {
         let mut state = self.lock();
         state.outliers.worked(key);
@@ -121,7 +124,7 @@ impl Breaker {
         }
     }
 
-    /// Clerk did not answer, or answered with an error of its own.
+    /// Clerk did not respond, or responded with a server error.
     pub(super) fn failed(&self, key: CacheKey, now: Duration) {
         let mut state = self.lock();
         state.outliers.failed(key, Reason::Upstream, now);
@@ -134,25 +137,25 @@ impl Breaker {
             state.probed_at = now;
             tracing::error!(
                 failures = state.failures,
-                "Clerk does not answer; calls are held back"
+                "the circuit breaker is open: calls to Clerk fail"
             );
         }
     }
 
-    /// Clerk answered this name in a way that says nothing about what it answers others: neither
-    /// good nor a failure, so that it neither opens nor closes.
+    /// Clerk's response for this key says nothing about other keys. It is neither a success nor a
+    /// failure, so it neither opens nor closes the breaker.
     pub(super) fn unexpected(&self, key: CacheKey, reason: Reason, now: Duration) {
         self.lock().outliers.failed(key, reason, now);
     }
 
-    /// Clerk works, and refuses us: this ends an outage, and the name is asked about less often.
+    /// Clerk works, and refuses the call. This ends an outage, and the key is called about less often.
     pub(super) fn refused(&self, key: CacheKey, reason: Reason, now: Duration) {
         let mut state = self.lock();
         state.forget_failures();
         state.outliers.failed(key, reason, now);
     }
 
-    /// Keeps to a `Retry-After`; returns the pause that is kept.
+    /// Honours a `Retry-After`. Returns the pause that is kept.
     pub(super) fn pause(&self, now: Duration, delay: Option<Duration>) -> Duration {
         let pause = delay.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
         let mut state = self.lock();
@@ -160,7 +163,7 @@ impl Breaker {
         pause
     }
 
-    /// Holds back what a quota is used up for; returns for how long.
+    /// Refuses calls to an endpoint whose quota is used up. Returns for how long.
     pub(super) fn over_quota(
         &self,
         call: &CallInfo,
@@ -216,7 +219,7 @@ impl State {
         }
     }
 
-    /// Begins to count anew; returns `true` if calls were refused until now.
+    /// Resets the count of failures. Returns `true` if the breaker was open.
     fn forget_failures(&mut self) -> bool {
         let was_open = self.is_open();
         self.failures = 0;

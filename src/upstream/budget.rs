@@ -1,5 +1,5 @@
-//! How many calls may be made: token buckets, one of them reserved for known tokens, one for
-//! unknown ones that come back.
+//! The call budget: token buckets, with one reserved for known tokens and one for unknown tokens that
+//! are retried.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::cache::Priority;
 pub(crate) struct BudgetConfig {
     /// All calls together.
     pub(crate) total: u32,
-    /// The part of it that unknown tokens may use; the rest is reserved for known ones.
+    /// The part that unknown tokens may use. The rest is reserved for known ones.
     pub(crate) unknown: u32,
-    /// Calls that may be made at once after a quiet time.
+    /// Calls that may be made at once after an idle time.
     pub(crate) burst: u32,
 }
 
 impl BudgetConfig {
-    /// Calls per second to a production instance: Clerk allows 1 000 in 10 s, which all replicas
-    /// share.
+    /// Calls per second to a production instance. Clerk allows 1 000 in 10 s, which all replicas share.
     pub(crate) const PRODUCTION: u32 = 80;
-    /// Calls per second to a development instance: Clerk allows a tenth of that.
+    /// Calls per second to a development instance. Clerk allows a tenth of the production limit.
     pub(crate) const DEVELOPMENT: u32 = 8;
 
-    /// Takes what is not given from the whole: three quarters of it for unknown tokens, and a burst
+    /// Derives what is not given from the total: three quarters of it for unknown tokens, and a burst
     /// of two and a half seconds of those.
     ///
-    /// At Clerk's limit of ten seconds the worst that a process does then fits: the burst, ten
-    /// seconds of all rates, one second of each of the two reserves saved up, and a tenth of a
+    /// The worst case of a process then fits Clerk's limit per ten seconds. It consists of the burst,
+    /// ten seconds of all rates, one second saved up of each of the two reserves, and a tenth of a
+    /// second of debt: 150 + 800 + 20 + 15 + 8 = 993.
     /// second owed: 150 + 800 + 20 + 15 + 8 = 993.
     pub(crate) fn new(total: u32, unknown: Option<u32>, burst: Option<u32>) -> Self {
         let unknown = unknown.unwrap_or_else(|| (total.saturating_mul(3) / 4).max(1));
@@ -49,18 +49,18 @@ pub(super) struct Budget(Mutex<Buckets>);
 
 #[derive(Debug)]
 struct Buckets {
-    /// Of unknown tokens, whoever they are; known ones use what is left of it.
+    /// For all unknown tokens. Known ones use what is left of it.
     shared: Bucket,
-    /// Of unknown tokens that come back. What is not used of it flows into `shared`.
+    /// For unknown tokens that are retried. What is not used flows into `shared`.
     returning: Bucket,
-    /// Of known tokens.
+    /// For known tokens.
     reserved: Bucket,
     aimd: Aimd,
     filled_at: Duration,
 }
 
-/// The part of the unknown tokens' rate that is for those that come back: a quarter, as of the
-/// whole rate for known tokens.
+/// The part of the unknown tokens' rate that is reserved for retried ones: a quarter, like the part of
+/// the total that is reserved for known tokens.
 const RETURNING: f64 = 0.25;
 
 impl Budget {
@@ -76,15 +76,15 @@ impl Budget {
         }))
     }
 
-    /// Takes leave for one call; returns how long to wait before it may be made.
+    /// Charges the budget for one call. Returns how long to wait before the call may be made.
     ///
-    /// A wait is a debt that the next callers see, so that those who wait are served in turn and
-    /// nobody has to try again. The error is how long it would have been.
+    /// A wait is a debt that later callers see. Waiting calls are therefore served in turn, and none of
+    /// them has to try again. The error is the time that the wait would have taken.
     pub(super) fn take(&self, priority: Priority, now: Duration) -> Result<Duration, Duration> {
         self.take_within(priority, now, LONGEST_WAIT)
     }
 
-    /// Takes leave for one call that may be made at once.
+    /// Returns `true` and charges the budget if a call may be made immediately.
     pub(super) fn take_at_once(&self, priority: Priority, now: Duration) -> bool {
         self.take_within(priority, now, Duration::ZERO).is_ok()
     }
@@ -106,10 +106,10 @@ impl Budget {
         Ok(wait)
     }
 
-    /// Slows down after a call that began at `asked` was one too many for Clerk, which wants none
-    /// before `until`.
+    /// Slows down after a 429 for a call that started at `asked`. Clerk accepts no calls before
+    /// `until`.
     ///
-    /// What was saved up is void: it was earned at a rate that Clerk does not have.
+    /// What was saved up is discarded, because it was earned at a rate that Clerk does not grant.
     pub(super) fn throttled(&self, asked: Duration, now: Duration, until: Duration) {
         let mut buckets = self.lock(now);
         if buckets.aimd.halve(asked, now, until) {
@@ -154,11 +154,11 @@ impl Buckets {
         self.filled_at = self.filled_at.max(now);
     }
 
-    /// Returns the bucket that lets a call of this lane through first, and the time at the full rate
-    /// that is missing to it, in seconds.
+    /// Returns the bucket that admits a call of this priority first, and the missing time at the full
+    /// rate, in seconds.
     ///
-    /// Known tokens use what is reserved for them first, then whatever unknown ones leave; and so
-    /// do those that come back with theirs.
+    /// Known tokens use their reserve first, then whatever unknown ones leave. Retried tokens do the
+    /// same with theirs.
     fn soonest(&mut self, priority: Priority) -> (&mut Bucket, f64) {
         let flows_over = if self.returning.is_full(self.aimd.share(self.filled_at)) {
             self.returning.per_second
@@ -180,7 +180,7 @@ impl Buckets {
     }
 }
 
-/// A token bucket that may be in debt.
+/// A token bucket that may go into debt.
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
@@ -202,11 +202,11 @@ impl Bucket {
         }
     }
 
-    /// Fills in so many tokens; returns those that found no room. A slower pace saves up less.
+    /// Adds tokens to the bucket, and returns those that did not fit. A slower rate saves up less.
     fn fill(&mut self, tokens: f64, share: f64) -> f64 {
         let filled = self.tokens + tokens;
         self.tokens = filled.min(self.room(share));
-        // What was saved up at a faster pace is lost, and is not earned once more.
+        // What was saved up at a faster rate is lost, and does not flow into another bucket either.
         (filled - self.tokens).clamp(0.0, tokens)
     }
 
@@ -218,7 +218,7 @@ impl Bucket {
         self.tokens >= self.room(share)
     }
 
-    /// Returns how much time is missing to one more call at this rate, in seconds.
+    /// Returns how much time is missing for one more call at this rate, in seconds.
     fn debt(&self, per_second: f64) -> f64 {
         let missing = 1.0 - self.tokens;
         if missing <= 0.0 {

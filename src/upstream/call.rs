@@ -1,18 +1,18 @@
-//! What the gate goes by: on whose behalf a call is made, and what about.
+//! What the guard decides by: on whose behalf a call is made, and what it is about.
 
 use crate::cache::{CacheKey, Priority};
 use crate::token::TokenType;
 
-/// A call that is to be made.
+/// A call to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallInfo {
     pub(crate) priority: Priority,
     pub(crate) endpoint: Endpoint,
-    /// The one token or machine that is asked about.
+    /// The token or machine that the call is about.
     pub(crate) key: CacheKey,
 }
 
-/// What Clerk is asked about. Quotas and plans differ between these.
+/// The endpoint of the call. Quotas and plans differ between endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Token(TokenType),

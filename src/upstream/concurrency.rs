@@ -1,4 +1,4 @@
-//! How many calls may be under way at a time, with places that unknown tokens cannot take.
+//! The number of calls in flight, with slots that unknown tokens cannot use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +8,19 @@ use tokio::time::timeout;
 
 use crate::cache::Priority;
 
-/// The part of the places that only known tokens may use: a quarter, as of the calls in a second.
+/// The divisor for the slots that only known tokens may use: a quarter, like the part of the call
+/// budget.
 const RESERVED: usize = 4;
 
-/// The places.
+/// The slots.
 #[derive(Debug)]
 pub(super) struct ConcurrencyLimit {
     all: Arc<Semaphore>,
-    /// Those of them that unknown tokens may take.
+    /// The slots that unknown tokens may use.
     unknown: Arc<Semaphore>,
 }
 
-/// A place that is taken until it is dropped.
+/// A slot that is in use until it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     _of_all: OwnedSemaphorePermit,
@@ -35,7 +36,7 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// Waits for a place; `None` if there is none in this time.
+    /// Waits for a slot. Returns `None` if none becomes free within `patience`.
     pub(super) async fn take(&self, priority: Priority, patience: Duration) -> Option<Slot> {
         timeout(patience, self.next(priority)).await.ok().flatten()
     }

@@ -1,4 +1,4 @@
-//! Remembers whom a flood has turned away, so that whoever comes back is let in before those who
+//! Records which tokens the budget has refused, so that retried tokens are admitted before those that
 //! come for the first time.
 
 use std::sync::OnceLock;
@@ -7,40 +7,40 @@ use std::time::Duration;
 
 use crate::cache::CacheKey;
 
-/// Entries: 2 MiB of them. A flood of 100 000 new names in a second overwrites an entry within one
-/// second with a probability of a third, so that most who come back after one are found.
+/// Entries, in 2 MiB. A flood of 100 000 new keys per second overwrites an entry within one second with
+/// a probability of a third. Most tokens that are retried after a second are therefore found.
 const ENTRIES: usize = 256 * 1024;
-/// Times are held in sixteenths of a second.
+/// Times are stored in sixteenths of a second.
 const TICKS: u128 = 16;
-/// The bits of an entry that hold its time: it repeats after twelve days.
+/// The bits of an entry that hold its time, which wraps around after twelve days.
 const TIME: u64 = (1 << 24) - 1;
-/// How long a name stays away at least: a second, which is the shortest that `Retry-After` can say,
-/// less the time for which the entry's own tick had begun.
+/// The shortest time after which a retry counts, in ticks. One second is the shortest time that
+/// `Retry-After` can express. The entry's own tick may have been under way, so it is not counted.
 const AWAY_AT_LEAST: u64 = 15;
-/// And at most: a minute, after which it comes for the first time again.
+/// The longest time after which a retry counts, in ticks: a minute. After that, the key is new again.
 const AWAY_AT_MOST: u64 = 60 * 16;
 
-/// Names that were refused for want of budget, and when (greylisting, RFC 6647).
+/// Keys that the budget has refused, and when (greylisting, RFC 6647).
 ///
-/// A lossy table: each name has one place, and the last one to come takes it. To lose an entry
-/// costs its owner one more try.
+/// A lossy table: each key has one place, and the last key written to it stays. A lost entry costs its
+/// owner one more try.
 ///
 /// # Security
 ///
-/// Made-up tokens are cheap because each is sent once. To be served from the part that is kept for
-/// those who come back, an attacker has to send each token twice, a second or more apart, and few
-/// enough in between that the first is not overwritten. Whoever does that at a rate of `r` names in
-/// a second shares that part with newcomers: each of their tries then succeeds with a probability
-/// of about 15 / `r` at the default budget, as it was for all tries without this table. Nothing here
-/// tells a good token from a bad one; only asking Clerk does. Known tokens are not touched by it.
+/// Made-up tokens are cheap because each is sent once. To be served from the part that is reserved for
+/// retries, an attacker has to send each token twice, a second or more apart, and few enough in between
+/// that the first entry is not overwritten. An attacker who does that at a rate of `r` tokens per
+/// second shares that part with genuine new tokens. Each of their tries then succeeds with a
+/// probability of about 15 / `r` at the default budget, as all tries would without this table. Nothing
+/// here distinguishes valid tokens from made-up ones; only Clerk does. Known tokens are not affected.
 ///
-/// Places and fingerprints come from the keyed name of a token, so that nobody can aim at the place
-/// of another one's, or at a fingerprint.
+/// Places and fingerprints come from the keyed hash of a token. Nobody can therefore aim at the place
+/// of another token, or at its fingerprint.
 #[derive(Debug, Default)]
 pub(super) struct Greylist(OnceLock<Box<[AtomicU64]>>);
 
 impl Greylist {
-    /// Returns `true` if this name was refused a while ago and has come back.
+    /// Returns `true` if this key was refused a while ago and is being retried.
     pub(super) fn has_come_back(&self, key: &CacheKey, now: Duration) -> bool {
         let Some(entry) = self.0.get().and_then(|entries| slot(entries, key)) else {
             return false;
@@ -49,7 +49,7 @@ impl Greylist {
             .is_some_and(|away| (AWAY_AT_LEAST..=AWAY_AT_MOST).contains(&away))
     }
 
-    /// Notes that this name was refused; one that is noted keeps its time.
+    /// Records that this key was refused. A key that is already recorded keeps its time.
     pub(super) fn refused(&self, key: &CacheKey, now: Duration) {
         let entries = self.0.get_or_init(new_table);
         let Some(entry) = slot(entries, key) else {
@@ -61,7 +61,7 @@ impl Greylist {
         }
     }
 
-    /// Forgets a name that was let in: the next time it starts anew.
+    /// Removes a key that was admitted. The next time it starts anew.
     pub(super) fn let_in(&self, key: &CacheKey) {
         if let Some(entry) = self.0.get().and_then(|entries| slot(entries, key)) {
             entry.store(0, Ordering::Relaxed);
@@ -69,7 +69,7 @@ impl Greylist {
     }
 }
 
-/// Allocated when the first name is refused: most services never refuse one.
+/// Allocated when the first key is refused: most services never refuse one.
 fn new_table() -> Box<[AtomicU64]> {
     (0..ENTRIES).map(|_| AtomicU64::new(0)).collect()
 }
@@ -79,7 +79,7 @@ fn slot<'a>(entries: &'a [AtomicU64], key: &CacheKey) -> Option<&'a AtomicU64> {
     entries.get(low as usize % ENTRIES)
 }
 
-/// The bits of a name that an entry holds beside its time.
+/// The bits of a key that an entry holds beside its time.
 fn fingerprint(key: &CacheKey) -> u64 {
     let (_, high) = key.halves();
     high & !TIME
@@ -90,7 +90,7 @@ fn ticks(now: Duration) -> u64 {
     ticks as u64 & TIME
 }
 
-/// Returns how many ticks ago an entry was made, if it is this name's.
+/// Returns how many ticks ago an entry was written, if it belongs to this key.
 fn away(entry: u64, key: &CacheKey, now: Duration) -> Option<u64> {
     let is_its_own = entry != 0 && entry & !TIME == fingerprint(key);
     is_its_own.then(|| ticks(now).wrapping_sub(entry) & TIME)
@@ -116,7 +116,7 @@ mod tests {
         assert!(!list.has_come_back(&one, at(0)));
         list.refused(&one, at(10_500));
         assert!(!list.has_come_back(&one, at(11_200)));
-        // Too early, and not held against it.
+        // Too early. The retry is ignored, and the first time stays.
         list.refused(&one, at(11_200));
         assert!(list.has_come_back(&one, at(11_500)));
         assert!(list.has_come_back(&one, at(70_400)));

@@ -1,17 +1,17 @@
-//! Guards the calls that verify tokens: a budget, a bound on calls in flight, a circuit breaker.
+//! Guards the calls that verify tokens: a call budget, a bound on calls in flight, a circuit breaker.
 //!
-//! 1. Calls share one budget. Unknown tokens may use a part of it; known ones have a part of their
-//!    own and whatever unknown ones leave. So it is with the places for calls under way. A quarter
-//!    of the unknown ones' part is for those that were refused and have come back.
-//! 2. Over budget a call waits at most 100 ms, and is refused if that is not enough. While too
-//!    many are under way it waits for a place for half of its time: the rest is for the call.
-//! 3. After failures in a row, of three tokens or more, calls are refused at once, save for one try
-//!    in each half second, which known tokens may make first.
-//! 4. A token whose own calls fail in a row is asked about once in a second, and holds no other
-//!    token back.
-//! 5. Where a quota is used up, nothing more of its kind is asked for a while.
-//! 6. Clerk's `Retry-After` is kept, up to a bound, and the budget is halved at a 429; it comes
-//!    back by a twentieth in each second.
+//! 1. All calls share one budget. Unknown tokens may use a part of it. Known tokens have a reserved
+//!    part and whatever unknown ones leave. The slots for calls in flight are divided in the same way.
+//!    A quarter of the unknown tokens' part is for those that were refused and have been retried.
+//! 2. A call that exceeds the budget waits for at most 100 ms, and is refused if that is not enough.
+//!    While all slots are in use, it waits for half of its timeout. The other half is for the call.
+//! 3. After consecutive failures of at least three tokens, calls are refused at once, except for one
+//!    probe every 500 ms, which known tokens may send first.
+//! 4. A token whose own calls fail repeatedly is verified about once a second, and does not hold other
+//!    tokens back.
+//! 5. After a quota is used up, no calls are made to the same endpoint for a while.
+//! 6. Clerk's `Retry-After` is honoured, up to a bound. The budget is halved at a 429, and recovers by
+//!    a twentieth per second.
 
 mod aimd;
 mod breaker;
@@ -45,10 +45,11 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 use crate::problem::{Failure, UpstreamProblem};
 
-/// The longest wait for the budget.
+/// The longest wait for the budget: short enough to go unnoticed by the client, long enough to smooth a
+/// burst.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// The gate in front of Clerk; all calls that verify something pass through it.
+/// The guard in front of Clerk. All calls that verify something pass through it.
 #[derive(Debug)]
 pub(crate) struct UpstreamGuard {
     budget: Budget,
@@ -59,12 +60,12 @@ pub(crate) struct UpstreamGuard {
     clock: Arc<dyn Clock>,
 }
 
-/// Leave to make one call. Dropped without a report, it says nothing about Clerk's health.
+/// Permission to make one call. Dropped without a report, it says nothing about Clerk's health.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     upstream: &'a UpstreamGuard,
     call: CallInfo,
-    /// When it was given, on the monotonic clock.
+    /// When it was acquired, on the monotonic clock.
     since: Duration,
     _slot: Slot,
 }
@@ -81,10 +82,10 @@ impl UpstreamGuard {
         }
     }
 
-    /// Waits for leave to make one call, or fails at once where there is none.
+    /// Waits for permission to make one call.
     ///
-    /// The breaker is asked first: a call that it refuses costs no budget. It is asked again after
-    /// the waits, since calls that were under way meanwhile may have ended in a pause.
+    /// The breaker is checked first, so that a call that it refuses costs no budget. It is checked
+    /// again after the waits, because calls that were in flight meanwhile may have led to a pause.
     pub(crate) async fn acquire(
         &self,
         call: CallInfo,
@@ -133,7 +134,8 @@ impl UpstreamGuard {
         call.priority
     }
 
-    /// Takes leave for one more try of a call that has been let in, if that needs no wait.
+    /// Returns `true` if a call that was admitted may be retried without waiting, and charges the
+    /// budget.
     pub(crate) fn may_retry(&self, priority: Priority) -> bool {
         let now = self.clock.monotonic();
         !self.breaker.is_paused(now) && self.budget.take_at_once(priority, now)
@@ -150,7 +152,7 @@ impl UpstreamGuard {
         self.breaker.state(self.clock.monotonic())
     }
 
-    /// Returns how many calls the budget would let through at once: for unknown and known tokens.
+    /// Returns how many calls the budget admits immediately, for unknown and for known tokens.
     pub(crate) fn budget_left(&self) -> (u32, u32) {
         self.budget.left(self.clock.monotonic())
     }
@@ -163,18 +165,18 @@ impl UpstreamGuard {
         &self.status
     }
 
-    /// Notes that calls cannot be made at all, before one was tried.
+    /// Records that calls cannot be made at all, before one was tried.
     pub(crate) fn note(&self, failure: Failure) {
         self.status.note(failure, self.clock.unix_time());
     }
 }
 
 impl Permit<'_> {
-    /// Reports what an answer says of Clerk.
+    /// Reports what a response says about Clerk.
     ///
     /// # Errors
     ///
-    /// Fails with what to answer a request with if it says nothing about what was asked.
+    /// Returns the error to reject the request with, if the response says nothing about the token.
     pub(crate) fn report(
         self,
         class: ResponseClass,
@@ -200,8 +202,8 @@ impl Permit<'_> {
         })
     }
 
-    /// Reports that no answer came, or one that was not read, which says nothing about whether Clerk
-    /// works for other tokens.
+    /// Reports that no response arrived, or one that was not read. That says nothing about whether
+    /// Clerk works for other tokens.
     pub(crate) fn report_lost(self, is_unreadable: bool) -> AuthError {
         if is_unreadable {
             self.unreadable_answer();
@@ -211,19 +213,19 @@ impl Permit<'_> {
         Reason::Upstream.into()
     }
 
-    /// Clerk answered as it should, whatever it said about the token.
+    /// Clerk responded as documented, whatever it said about the token.
     fn success(self) {
         self.upstream.breaker.worked(&self.call.key);
         self.upstream.status.worked();
     }
 
-    /// Clerk did not answer, or answered with an error of its own.
+    /// Clerk did not respond, or responded with a server error.
     fn failure(self) {
         self.upstream.breaker.failed(self.call.key, self.now());
         self.upstream.note((UpstreamProblem::Failing, None));
     }
 
-    /// Clerk asks for fewer calls.
+    /// Clerk rate-limits this service.
     fn rate_limited(self, delay: Option<Duration>) -> AuthError {
         let now = self.now();
         let pause = self.upstream.breaker.pause(now, delay);
@@ -233,7 +235,7 @@ impl Permit<'_> {
         AuthError::unavailable_for(Reason::RateLimited, pause)
     }
 
-    /// A quota is used up, or the plan does not hold what was asked for.
+    /// A quota is used up, or the plan does not include the endpoint.
     fn quota_exceeded(self, delay: Option<Duration>) -> AuthError {
         let breaker = &self.upstream.breaker;
         let pause = breaker.over_quota(&self.call, self.now(), delay);
@@ -241,8 +243,8 @@ impl Permit<'_> {
         AuthError::unavailable_for(Reason::Quota, pause)
     }
 
-    /// An answer came that cannot be read. It says nothing about whether the next one can: a
-    /// sender who finds a token with a strange answer must not be able to hold calls back.
+    /// The response cannot be read. That says nothing about the next one: a sender who finds a token
+    /// with an unusual response must not be able to hold other calls back.
     fn unreadable_answer(self) {
         let (key, now) = (self.call.key, self.now());
         self.upstream
@@ -251,7 +253,7 @@ impl Permit<'_> {
         self.upstream.note((UpstreamProblem::Unreadable, None));
     }
 
-    /// Clerk refuses the secret of this service that this setting holds.
+    /// Clerk refuses the secret of this service that this setting contains.
     fn secret_refused(self, setting: &'static str) {
         let (key, now) = (self.call.key, self.now());
         let breaker = &self.upstream.breaker;

@@ -1,4 +1,4 @@
-//! Rule 12 for tokens that are new and good, beside a flood of made-up ones; in virtual time.
+//! Tests of rule 12 for new, valid tokens during a flood of made-up ones, in virtual time.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::error::AuthError;
 use crate::token::TokenType;
 
-/// Made-up tokens in a millisecond: 100 000 in a second.
+/// Made-up tokens per millisecond: 100 000 per second.
 const FLOOD: u64 = 100;
 
 struct Storm {
@@ -54,7 +54,7 @@ impl Storm {
     }
 }
 
-/// A token that is good and new, and comes back when it was told to.
+/// A new, valid token that is retried after `Retry-After`.
 struct Newcomer {
     key: CacheKey,
     came: u64,
@@ -109,7 +109,7 @@ fn rule_12_a_new_good_token_gets_in_beside_a_flood() {
     assert!(waits[waits.len() / 2] <= 5_000, "the median");
 }
 
-/// The part for those who come back is not lost to the others while nobody does.
+/// The part for retried tokens is not lost to the others while nobody uses it.
 #[test]
 fn rule_12_first_tries_use_the_whole_part_of_unknown_tokens_while_nobody_comes_back() {
     let mut storm = Storm::new();
@@ -118,7 +118,7 @@ fn rule_12_first_tries_use_the_whole_part_of_unknown_tokens_while_nobody_comes_b
     assert!((598..=602).contains(&let_in), "{let_in} in ten seconds");
 }
 
-/// Whoever sends each made-up token twice is served from that part too, and from no more.
+/// An attacker who sends each made-up token twice is served from that part too, and from no other.
 #[test]
 fn rule_12_those_who_come_back_use_a_quarter_of_the_part_of_unknown_tokens() {
     let mut storm = Storm::new();

@@ -1,23 +1,24 @@
-//! Names whose calls failed lately, each asked about less often: one of them costs the others nothing.
+//! Tokens and machines whose calls failed lately. Each is called about less often, and does not affect
+//! the others.
 
 use std::time::Duration;
 
 use crate::cache::CacheKey;
 use crate::error::{AuthError, Reason};
 
-/// Calls about one name that failed in a row, after which it is asked about less often: as many as
-/// open the breaker, so that a service with one caller waits for no more timeouts than others.
+/// Consecutive failures after which a key is called about less often. The same number opens the
+/// breaker, so that a service with one caller does not wait for more timeouts than others.
 const FAILURES: u32 = 5;
-/// A name that fails is then asked about once in this time. Twice the time between two probes of
-/// the breaker, so that no name takes every probe.
+/// A failing key is then called about once in this time: twice the time between two probes of the
+/// breaker, so that no key takes every probe.
 const HOLD: Duration = Duration::from_secs(1);
-/// A failure that is longer ago than this begins no row.
+/// A failure that is older than this does not count as consecutive.
 const MEMORY: Duration = Duration::from_secs(60);
-/// Names that are held at a time; the one that failed longest ago makes room. More tokens than
-/// these, and all of them answered with failures, is no token's fault.
+/// The maximum number of keys. The key that failed longest ago is evicted. If more tokens than these
+/// fail, the cause is not a token.
 const MOST: usize = 16;
 
-/// The names, in no order.
+/// The keys, in no particular order.
 #[derive(Debug, Default)]
 pub(super) struct Outliers(Vec<Outlier>);
 
@@ -31,8 +32,8 @@ struct Outlier {
 }
 
 impl Outliers {
-    /// Returns `Ok` if a call about this name may be made now, and then lets no other through for a
-    /// while where it failed in a row.
+    /// Returns `Ok` if a call about this key may be made now. If the key failed repeatedly, no other
+    /// call about it is admitted for a while.
     pub(super) fn check(&mut self, key: &CacheKey, now: Duration) -> Result<(), AuthError> {
         let found = self.0.iter_mut().find(|outlier| outlier.key == *key);
         let Some(outlier) = found.filter(|outlier| outlier.failures >= FAILURES) else {
@@ -104,7 +105,7 @@ mod tests {
             (Reason::Upstream, Some(at(600)))
         );
         assert!(outliers.check(&keys[1], at(400)).is_ok(), "nobody else");
-        // A call that is lost without a report is waited for by nobody.
+        // Nothing waits for a call that is lost without a report.
         let let_through = (1..=10_000).filter(|n| outliers.check(&keys[0], at(*n)).is_ok());
         assert_eq!(let_through.count(), 10);
         outliers.worked(&keys[0]);

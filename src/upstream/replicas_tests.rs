@@ -1,4 +1,5 @@
-//! Fifty replicas that know nothing of each other share one limit of Clerk's; in virtual time.
+//! Tests of fifty replicas that share one limit of Clerk's without knowing of each other, in virtual
+//! time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,25 +12,26 @@ use crate::cache::{Domain, KeyHasher, Priority};
 
 const REPLICAS: u64 = 50;
 const SECOND: u64 = 1_000_000;
-/// Between a call and its answer, in microseconds.
+/// The time between a call and its response, in microseconds.
 const LATENCY: u64 = 50_000;
-/// Each replica would like to make a call every so often: 200 in a second, where two are its share.
+/// The time between two calls that a replica wants to make, in microseconds: 200 per second, of which
+/// two are its share.
 const WISH: u64 = 5_000;
 
-/// Time in microseconds.
+/// Returns a time in microseconds as a duration.
 fn at(micros: u64) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// Clerk's answer to one call: well, or one too many and a pause in seconds.
+/// Clerk's response to one call: success, or a 429 with a pause in seconds.
 type Answer = Result<(), u64>;
 
-/// A limit of 100 calls in a second.
+/// A limit of 100 calls per second.
 trait Limit {
     fn admit(&mut self, now: u64) -> Answer;
 }
 
-/// 1 000 calls in each window of ten seconds; then nothing until it ends, as Clerk documents it.
+/// 1 000 calls in each window of ten seconds, then none until the window ends, as Clerk documents it.
 #[derive(Default)]
 struct Ttl {
     began: u64,
@@ -53,7 +55,7 @@ impl Limit for Ttl {
     }
 }
 
-/// 100 calls in a second at any time, a second's worth saved up; a pause of one second.
+/// 100 calls per second at any time, with one second saved up, and a pause of one second.
 struct Steady {
     left: f64,
     filled: u64,
@@ -87,7 +89,7 @@ enum Event {
     Answer { left: u64, pause: Option<u64> },
 }
 
-/// What came of the calls of ten seconds.
+/// The outcome of the calls of ten seconds.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     good: u64,
@@ -100,7 +102,7 @@ impl Tally {
     }
 }
 
-/// Runs them; returns one tally for each ten seconds.
+/// Runs the replicas. Returns one tally for each ten seconds.
 fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
     let call = CallInfo {
         priority: Priority::New,
@@ -154,7 +156,7 @@ fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
     tallies
 }
 
-/// Sums up what came after the replicas have settled, and shows all.
+/// Sums up the tallies after the replicas have settled, and prints all of them.
 fn settled(key: &str, tallies: &[Tally], settling: usize) -> Tally {
     for (n, tally) in tallies.iter().enumerate() {
         let share = 100.0 * tally.share_refused();

@@ -1,4 +1,4 @@
-//! What is wrong with Clerk or with our standing there, reported when it starts and when it ends.
+//! Reports what is wrong with Clerk or with our access to it, when it starts and when it ends.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::clock::millis;
 use crate::problem::{Failure, ProblemRecord, UpstreamProblem};
 use crate::setting::SECRET_KEY;
 
-/// A saturated lane is reported at most once in this time.
+/// A saturated budget is reported at most once in this time.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// The state that is reported; one for each authenticator.
+/// The state that is reported, one for each authenticator.
 #[derive(Debug, Default)]
 pub(crate) struct UpstreamStatus {
     calls: ProblemRecord,
@@ -31,7 +31,7 @@ impl UpstreamStatus {
         }
     }
 
-    /// Known tokens could not be verified again for want of budget.
+    /// Records that a known token could not be refreshed within the budget.
     pub(super) fn saturated(&self, now: Duration) {
         self.saturated.fetch_add(1, Ordering::Relaxed);
         let now = millis(now);
@@ -45,17 +45,17 @@ impl UpstreamStatus {
         };
         if now >= due && swap() {
             tracing::warn!(
-                "known tokens cannot be verified in time; raise the call budget or the fresh time"
+                "known tokens cannot be refreshed within the call budget; raise the call budget or the fresh time"
             );
         }
     }
 
-    /// Returns how often a known token could not be verified again for want of budget.
+    /// Returns how often a known token could not be refreshed within the budget.
     pub(crate) fn throttled_refreshes(&self) -> u64 {
         self.saturated.load(Ordering::Relaxed)
     }
 
-    /// Returns what is wrong, and was wrong, with the calls.
+    /// Returns the current and the last problem with the calls.
     pub(crate) const fn calls(&self) -> &ProblemRecord {
         &self.calls
     }
@@ -72,10 +72,10 @@ fn announce((problem, setting): Failure) {
             "a quota at Clerk is used up, or the plan does not hold what is asked for; see the usage \
              and the plan in Clerk's dashboard. Tokens that are not remembered are answered with 503"
         ),
-        UpstreamProblem::RateLimited => tracing::warn!("Clerk asks for fewer calls"),
+        UpstreamProblem::RateLimited => tracing::warn!("Clerk rate-limits this service (429)"),
         UpstreamProblem::Failing => tracing::warn!("a call to Clerk failed"),
         UpstreamProblem::Unreadable => {
-            tracing::error!("Clerk answered with something that cannot be read");
+            tracing::error!("Clerk sent a response that cannot be read");
         }
     }
 }

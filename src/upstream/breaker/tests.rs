@@ -1,4 +1,4 @@
-//! Holds the breaker against rule 13.
+//! Tests of the breaker (rule 13).
 
 use super::*;
 use crate::cache::{Domain, KeyHasher, Priority};
@@ -104,7 +104,7 @@ fn rule_13_known_tokens_send_their_probes_first() {
     assert_eq!(by_known, 39, "one in each quarter second");
 }
 
-/// A token that fails for itself, and is known: after an outage it does not keep the breaker open.
+/// A known token that always fails does not keep the breaker open after an outage.
 #[test]
 fn rule_13_no_token_takes_every_probe() {
     let (breaker, calls) = (open(), calls(Priority::Revalidation));

@@ -1,4 +1,4 @@
-//! Holds the budget against its rules, alone and among replicas that share one limit.
+//! Tests of the budget, alone and among replicas that share one limit.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Counts how many of `tries` are let through in each of ten seconds.
+/// Counts how many of `tries` are admitted in each of ten seconds.
 fn let_through(budget: &Budget, priority: Priority, second: u64, tries: u64) -> usize {
     (0..tries)
         .filter(|n| {
