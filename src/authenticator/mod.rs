@@ -1,4 +1,5 @@
-//! The framework-free heart: a token in, an identity or a rejection out.
+//! The authenticator, independent of any web framework: turns a token into an identity or a
+//! rejection.
 
 mod core;
 
@@ -20,13 +21,12 @@ use crate::problem::ProblemRecord;
 use crate::revocation::Revocations;
 use crate::token::{RawToken, TokenSource, TokenTypes};
 
-/// Proves machine tokens: JWTs locally, opaque ones through Clerk, each remembered for a while.
+/// Verifies machine tokens: JWTs locally, opaque tokens with Clerk; verdicts are cached.
 ///
-/// Cheap to clone; all clones share one cache, one set of keys, one budget of calls and one list
-/// of revocations. Needs a Tokio runtime when it has to ask Clerk. What runs in the background
-/// ends when the last clone is dropped.
+/// Cheap to clone; clones share the cache, the keys, the call budget and the list of revocations.
+/// Calls to Clerk need a Tokio runtime. Background tasks end when the last clone is dropped.
 ///
-/// Put it into a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer, or call it yourself:
+/// Use it in a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer, or call it directly:
 ///
 /// # Examples
 ///
@@ -56,10 +56,10 @@ use crate::token::{RawToken, TokenSource, TokenTypes};
 ///
 /// # Security
 ///
-/// A verdict is remembered by a keyed hash of its token; the token itself is not kept. Expiry, the
-/// accepted types, the receiver and local revocations are checked for every request, remembered or
-/// not. How long a revocation at Clerk may take to be seen is the *revocation budget* of the
-/// README.
+/// The cache key of a verdict is a keyed hash of its token; the token itself is not stored. Expiry,
+/// the accepted types, the receiver and local revocations are checked on every request, cached or
+/// not. The [revocation budget](crate::docs::revocation) is the time until a revocation in Clerk
+/// takes effect.
 #[derive(Clone)]
 pub struct Authenticator {
     pub(crate) core: Arc<Core>,
@@ -77,7 +77,7 @@ impl Authenticator {
     ///
     /// Fails with [`MissingToken`](crate::AuthErrorKind::MissingToken) if the request carries no
     /// bearer token, with [`InvalidRequest`](crate::AuthErrorKind::InvalidRequest) if it does not
-    /// carry exactly one well-formed token (RFC 6750 §2.1), and as [`verify`](Self::verify) does.
+    /// carry exactly one well-formed token (RFC 6750 §2.1), and like [`verify`](Self::verify).
     ///
     /// # Examples
     ///
@@ -108,10 +108,10 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// Fails with [`InvalidRequest`](crate::AuthErrorKind::InvalidRequest) for a text that is no
-    /// bearer token, with [`InvalidToken`](crate::AuthErrorKind::InvalidToken) for a token that is
-    /// not accepted, and with [`Unavailable`](crate::AuthErrorKind::Unavailable) if that cannot be
-    /// found out just now.
+    /// Fails with [`InvalidRequest`](crate::AuthErrorKind::InvalidRequest) if the text is not a
+    /// well-formed bearer token, with [`InvalidToken`](crate::AuthErrorKind::InvalidToken) if the
+    /// token is not accepted, and with [`Unavailable`](crate::AuthErrorKind::Unavailable) if it
+    /// cannot be verified right now.
     pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
         let token = RawToken::new(token.as_bytes(), self.core.max_token_len)
             .map_err(|_| Reason::Malformed)?;
@@ -136,18 +136,17 @@ impl Authenticator {
         }
     }
 
-    /// Fetches the keys and the machine secret, where they are fetched, before the first request.
+    /// Fetches the keys and loads a managed machine secret before the first request.
     ///
-    /// Whether Clerk takes a machine secret that is fixed is found out by one verification of a
-    /// made-up M2M token.
+    /// A fixed machine secret is checked by the verification of a made-up M2M token.
     ///
-    /// Optional: without it the first requests wait for them.
+    /// This is optional: without it, the first requests wait.
     ///
     /// # Errors
     ///
-    /// Fails with [`Unavailable`](crate::AuthErrorKind::Unavailable) if Clerk does not give them or
-    /// refuses the machine secret; later requests try again. The log and
-    /// [`health`](Self::health) name the setting that is to blame.
+    /// Fails with [`Unavailable`](crate::AuthErrorKind::Unavailable) if Clerk does not return them
+    /// or refuses the machine secret. Later requests try again. The log and
+    /// [`health`](Self::health) name the setting.
     pub async fn warm_up(&self) -> Result<(), AuthError> {
         let secret = self.warm_up_machine_secret().await;
         // A wrong machine secret says nothing about the keys.
@@ -185,46 +184,47 @@ impl Authenticator {
         ready.map(|_| ()).ok_or_else(|| Reason::NoKeys.into())
     }
 
-    /// Forgets what is known of a token.
+    /// Invalidates the cached verdict on a token.
     pub fn invalidate_token(&self, token: &str) {
         self.core.invalidations.invalidate_token(token);
     }
 
-    /// Forgets what is known of the token or key with this identifier.
+    /// Invalidates the cached verdict on the token or key with this identifier.
     pub fn invalidate_id(&self, id: &str) {
         self.core.invalidations.invalidate_id(id);
     }
 
-    /// Forgets what is known of a machine, a user or an organization, and of all its tokens.
+    /// Invalidates the cached verdicts on a machine, a user or an organization, and on all its
+    /// tokens.
     pub fn invalidate_subject(&self, subject: &str) {
         self.core.invalidations.invalidate_subject(subject);
     }
 
-    /// Forgets every verdict.
+    /// Invalidates every cached verdict.
     pub fn invalidate_all(&self) {
         self.core.invalidations.invalidate_all();
     }
 
-    /// Tokens and senders that this process refuses, whatever Clerk says of them.
+    /// Returns the list of tokens and senders that this process rejects, regardless of Clerk's
+    /// verdict.
     #[must_use]
     pub fn revocations(&self) -> &Revocations {
         &self.core.revocations
     }
 
-    /// Manages machines, tokens and keys with the secrets of this authenticator; `None` without a
-    /// secret.
+    /// Returns an admin client with the secrets of this authenticator; `None` if it has none.
     ///
-    /// What is revoked or deleted through it is forgotten here at once.
+    /// Revoking or deleting something through it invalidates the cached verdicts immediately.
     #[must_use]
     pub fn admin(&self) -> Option<&AdminClient> {
         self.core.admin.as_ref()
     }
 
-    /// Returns how this authenticator is doing, at once.
+    /// Returns a snapshot of this authenticator's health, without waiting.
     ///
-    /// Where the keys or the machine secret are missing because fetching them failed, the next try
-    /// is begun in the background, paced like any other: a replica that is not
-    /// [ready](Health::is_ready) gets no requests that would begin one.
+    /// If the keys or the machine secret are missing because fetching them failed, this starts the
+    /// next attempt in the background, paced like any other. A replica that is not
+    /// [ready](Health::is_ready) gets no requests that would start it.
     #[must_use]
     pub fn health(&self) -> Health {
         let core = &self.core;
@@ -262,8 +262,8 @@ impl Authenticator {
         }
     }
 
-    /// Returns `true` unless all tokens of one form are answered as unavailable, and begins the try
-    /// that may mend it.
+    /// Returns `true` unless all tokens of one format are unavailable, and then starts the attempt
+    /// that may fix it.
     fn is_ready(&self, now: Duration) -> bool {
         let core = &self.core;
         let has_failed =
@@ -282,10 +282,10 @@ impl Authenticator {
         keys.is_none() && secret.is_none()
     }
 
-    /// Ends what runs in the background and waits until it has ended.
+    /// Stops all background tasks and waits for them to end.
     ///
-    /// Tokens that are remembered are still accepted; one that Clerk would have to be asked about
-    /// is answered as unavailable.
+    /// Cached tokens are still accepted. Tokens for which Clerk would have to be asked are
+    /// unavailable.
     pub async fn shutdown(&self) {
         self.core.tasks.shutdown().await;
     }

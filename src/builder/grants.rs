@@ -1,4 +1,4 @@
-//! Settings of the scopes that machines have here.
+//! Settings for the scopes of machines.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ pub(super) struct GrantSettings {
 }
 
 impl AuthenticatorBuilder {
-    /// Grants scopes to a machine (`mch_…`); may be called for several machines, and more than once
-    /// for one.
+    /// Grants scopes to a machine (`mch_…`); can be called several times, also for the same
+    /// machine.
     ///
-    /// They are what [`RequireScopes`](crate::RequireScopes),
+    /// [`RequireScopes`](crate::RequireScopes),
     /// [`require_scopes`](crate::ClerkMachineAuth::require_scopes) and
-    /// [`MachineAuth::has_scope`](crate::MachineAuth::has_scope) look for in an M2M token. Without a
-    /// grant a machine has no scope at all, since Clerk lets every machine write what it likes into
-    /// the claim `scopes` of its own tokens. API keys and OAuth tokens need no grant: Clerk vouches
-    /// for their scopes.
+    /// [`MachineAuth::has_scope`](crate::MachineAuth::has_scope) check the granted scopes of an M2M
+    /// token. Without a grant, a machine has no scopes, because Clerk lets every machine write
+    /// anything into the `scopes` claim of its own tokens. API keys and OAuth tokens need no grant:
+    /// Clerk vouches for their scopes.
     ///
     /// # Examples
     ///
@@ -50,18 +50,16 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Grants scopes to machines by a function of the token, such as a look-up in a table that
-    /// changes while the service runs.
+    /// Sets a function that grants scopes to machines, such as a lookup in a table that changes at
+    /// run time.
     ///
     /// It is called for every request with an M2M token that may reach this machine, so it should
-    /// be fast and must not block. It is given the token as Clerk vouches for it, without any
-    /// scope granted.
+    /// be fast and must not block. It gets the verified token, without granted scopes.
     ///
     /// # Security
     ///
-    /// Decide by [`M2mToken::machine_id`]. What else the token says, its
-    /// [`claims`](M2mToken::claims) and, for a JWT, its [`scopes`](M2mToken::scopes), its sender
-    /// chose.
+    /// Decide by [`M2mToken::machine_id`]. The [`claims`](M2mToken::claims) of the token and, for a
+    /// JWT, its [`scopes`](M2mToken::scopes) are chosen by its sender.
     ///
     /// # Examples
     ///
@@ -86,13 +84,13 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Takes the scopes of an M2M token from its own claim `scopes`.
+    /// Trusts the `scopes` claim of M2M tokens.
     ///
     /// # Security
     ///
-    /// The sending machine wrote that claim. Every machine that may call this service can so give
-    /// itself every scope: a route that asks for one is then open to all of them. Right only where
-    /// all machines that may call are trusted with everything, and scopes tell what they intend.
+    /// The sending machine chooses that claim. Every machine that may call this service can give
+    /// itself every scope, so a route that requires a scope is open to all of them. Use this only
+    /// if all machines that may call are fully trusted, and scopes merely express what they intend.
     pub fn trust_m2m_scope_claims(mut self) -> Self {
         self.settings.grants.trust_claims = true;
         self

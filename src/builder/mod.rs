@@ -1,4 +1,4 @@
-//! Collects the settings of an authenticator and checks them together.
+//! The builder of an authenticator, which checks its settings together.
 
 mod announce;
 mod assemble;
@@ -19,14 +19,15 @@ use crate::token::{TokenType, TokenTypes};
 
 use self::settings::{SenderSetting, Settings};
 
-/// Collects the settings of an [`Authenticator`].
+/// Builder for an [`Authenticator`].
 ///
-/// Every mistake is reported by [`build`](Self::build), with the setting's name and what to do.
-/// Nothing is called before the first request, so a service starts while Clerk is away.
+/// [`build`](Self::build) reports every invalid setting, with its name and the fix. Clerk is not
+/// called before the first request, so a service can start while Clerk is unreachable.
 ///
 /// # Examples
 ///
-/// A service that verifies every type of token, and whose senders Clerk's registry decides on:
+/// A service that accepts every type of token, with Clerk's registry deciding which machines may
+/// call:
 ///
 /// ```
 /// use clerk_machine_auth::Authenticator;
@@ -39,7 +40,7 @@ use self::settings::{SenderSetting, Settings};
 /// # Ok::<(), clerk_machine_auth::BuildError>(())
 /// ```
 ///
-/// A service without any secret, which takes the JWTs of two known machines:
+/// A service without any secret, which accepts the JWTs of two known machines:
 ///
 /// ```
 /// use clerk_machine_auth::{Authenticator, TokenType};
@@ -58,20 +59,21 @@ pub struct AuthenticatorBuilder {
 }
 
 impl Authenticator {
-    /// Starts with the defaults.
+    /// Returns a builder with the default settings.
     pub fn builder() -> AuthenticatorBuilder {
         AuthenticatorBuilder::default()
     }
 
-    /// Takes the settings from the environment: `CLERK_SECRET_KEY`, `CLERK_MACHINE_SECRET_KEY`,
-    /// `CLERK_MACHINE_ID`, `CLERK_JWT_KEY`, `CLERK_PUBLISHABLE_KEY` and `CLERK_API_URL`.
+    /// Creates an authenticator from environment variables: `CLERK_SECRET_KEY`,
+    /// `CLERK_MACHINE_SECRET_KEY`, `CLERK_MACHINE_ID`, `CLERK_JWT_KEY`, `CLERK_PUBLISHABLE_KEY` and
+    /// `CLERK_API_URL`.
     ///
-    /// An empty variable counts as none. To add settings of your own, start from
+    /// An empty variable counts as not set. To change further settings, start with
     /// [`AuthenticatorBuilder::from_env`].
     ///
     /// # Errors
     ///
-    /// Fails as [`AuthenticatorBuilder::build`] does, and for a variable that is no Unicode.
+    /// Fails like [`AuthenticatorBuilder::build`], and if a variable is not valid Unicode.
     pub fn from_env() -> Result<Self, BuildError> {
         AuthenticatorBuilder::from_env()?.build()
     }
@@ -91,20 +93,20 @@ impl AuthenticatorBuilder {
         ("CLERK_API_URL", |builder, it| builder.api_url(it)),
     ];
 
-    /// Takes the settings from the environment; see [`Authenticator::from_env`].
+    /// Creates a builder with the settings from the environment; see [`Authenticator::from_env`].
     ///
     /// # Errors
     ///
-    /// Fails for a variable that is not Unicode.
+    /// Fails if a variable is not valid Unicode.
     pub fn from_env() -> Result<Self, BuildError> {
         from_env(Self::default(), &Self::VARIABLES)
     }
 
-    /// Uses the secret of the instance (`sk_…`): verifies every type of token, fetches the keys for
+    /// Sets the instance secret (`sk_…`), which verifies every type of token, fetches the keys for
     /// JWTs, and asks the registry which machines may reach this one.
     ///
-    /// Takes the key as text or as a [`SecretKey`](crate::SecretKey), or an [`InstanceSecret`]
-    /// through which it can be replaced while the service runs.
+    /// The key can be a string or a [`SecretKey`](crate::SecretKey), or an [`InstanceSecret`] that
+    /// can be replaced while the service runs.
     pub fn secret_key(
         mut self,
         key: impl TryInto<InstanceSecret, Error: Into<SecretError>>,
@@ -113,140 +115,146 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// Uses the secret of this machine (`ak_…`), as it stays.
+    /// Sets a fixed secret of this machine (`ak_…`).
     ///
-    /// Clerk then checks itself that an opaque M2M token may reach this machine.
+    /// Clerk then also checks that an opaque M2M token may reach this machine.
     pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
         self.settings.access.set_machine_secret_key(key);
         self
     }
 
-    /// Uses a machine secret that is kept fresh; see [`MachineSecret`].
+    /// Sets a machine secret that is kept up to date; see [`MachineSecret`].
     pub fn machine_secret(mut self, secret: impl Into<MachineSecret>) -> Self {
         self.settings.access.set_machine_secret(secret);
         self
     }
 
-    /// Says which machine this service is (`mch_…`): M2M tokens have to be meant for it.
+    /// Sets the machine id of this service (`mch_…`), which M2M tokens must be allowed to reach.
     pub fn machine_id(mut self, id: impl Into<String>) -> Self {
         self.settings.machine_id = Some(id.into());
         self
     }
 
-    /// Verifies JWTs with this public key of the instance, and fetches none.
+    /// Sets the public key of the instance that verifies JWTs; no keys are fetched then.
     ///
-    /// Takes PEM with or without its header lines, with real or `\n`-escaped line breaks, or in
-    /// base64. A token's `kid` is then not looked at.
+    /// Accepts PEM with or without its header lines, with real or `\n`-escaped line breaks, or in
+    /// base64. The `kid` of tokens is ignored.
     pub fn jwt_key(mut self, pem: impl Into<String>) -> Self {
         self.settings.jwt_key = Some(pem.into().into());
         self
     }
 
-    /// Takes issuer and public key set from the publishable key (`pk_…`), so that JWTs can be
-    /// verified without any secret.
+    /// Sets the publishable key (`pk_…`), which determines the issuer and the public key set, so
+    /// that JWTs can be verified without any secret.
     pub fn publishable_key(mut self, key: impl Into<String>) -> Self {
         self.settings.publishable_key = Some(key.into());
         self
     }
 
-    /// Calls another address than `https://api.clerk.com`: a host, without a path. A trailing `/v1`
-    /// is taken off.
+    /// Sets the base URL of the Backend API; `https://api.clerk.com` by default.
+    ///
+    /// The URL must not have a path. A trailing `/v1` is removed.
     ///
     /// # Security
     ///
-    /// `http` is taken for loopback addresses only.
+    /// `http` is accepted for loopback addresses only.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.settings.access.set_api_url(url);
         self
     }
 
-    /// Takes JWTs of this issuer only; by default that of the publishable key, if there is one.
+    /// Accepts only JWTs of this issuer; by default that of the publishable key, if there is one.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.settings.issuer = Some(issuer.into());
         self
     }
 
-    /// Takes OAuth tokens for this audience only (RFC 9068 §4); may be called for several, any one
-    /// of which will do. A token that names none is refused.
+    /// Accepts only OAuth tokens with this audience (RFC 9068 §4).
+    ///
+    /// If it is called several times, any one of the audiences is sufficient. A token without an
+    /// audience is rejected.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.settings.audience.push(audience.into());
         self
     }
 
-    /// Accepts OAuth tokens of these applications (client ids) only, JWT or opaque.
+    /// Accepts only OAuth tokens of these applications (client ids), both JWTs and opaque tokens.
     ///
-    /// Without it the tokens of every OAuth application of the instance are accepted, including those
-    /// that registered themselves (RFC 7591). A list that is given later takes the place of an
-    /// earlier one.
+    /// By default the tokens of every OAuth application of the instance are accepted, including
+    /// those that registered themselves (RFC 7591). A later call replaces the list.
     ///
     /// # Security
     ///
-    /// A token of another client, or of none, is rejected as any bad token is.
+    /// A token of another client, or without a client, is rejected like any invalid token.
     pub fn allow_clients<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
         self.settings.clients = Some(ids.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Takes OAuth tokens for this resource only, compared as RFC 8707 compares resources (P4 of
-    /// [`ProtectedResource`]); may be called for several, beside [`audience`](Self::audience), any
-    /// one of which will do. A token that names none is refused.
+    /// Accepts only OAuth tokens with this resource as their audience, compared as in RFC 8707 (P4
+    /// of [`ProtectedResource`]).
     ///
-    /// The issuer of this authenticator becomes the authorization server of a resource that names
+    /// If it is called several times, or together with [`audience`](Self::audience), any one of
+    /// them is sufficient. A token without an audience is rejected.
+    ///
+    /// The issuer of this authenticator becomes the authorization server of a resource that has
     /// none.
     pub fn resource(mut self, resource: &ProtectedResource) -> Self {
         self.settings.resources.push(resource.clone());
         self
     }
 
-    /// Accepts these types only; by default all that the other settings can verify.
+    /// Accepts only these token types; by default all that the other settings can verify.
     pub fn accept(mut self, types: impl IntoIterator<Item = TokenType>) -> Self {
         self.settings.accept = Some(TokenTypes::from_iter(types));
         self
     }
 
-    /// Takes M2M tokens of these machines (`mch_…`) only, JWT or opaque, and asks no registry.
+    /// Accepts only M2M tokens of these machines (`mch_…`), both JWTs and opaque tokens, and does
+    /// not ask the registry.
     ///
-    /// With a [`machine_id`](Self::machine_id) opaque tokens have to be meant for it all the same.
+    /// With a [`machine_id`](Self::machine_id), opaque tokens must also be allowed to reach it.
     pub fn allow_senders<S: Into<String>>(mut self, machines: impl IntoIterator<Item = S>) -> Self {
         let machines = machines.into_iter().map(Into::into).collect();
         self.settings.senders = SenderSetting::Listed(machines);
         self
     }
 
-    /// Takes an M2M JWT for meant for this machine if its `scopes` or `aud` say so.
+    /// Accepts an M2M JWT if its `scopes` or `aud` claim names this machine.
     ///
     /// # Security
     ///
-    /// Clerk treats both as claims of the sender's own choice. Any machine of the instance can mint
-    /// a token that names this one: this keeps out mistakes, not attackers.
+    /// The sender chooses both claims. Any machine of the instance can create a token that names
+    /// this one. This guards against misrouting, not against attackers.
     pub fn trust_scope_claims(mut self) -> Self {
         self.settings.senders = SenderSetting::ScopeClaims;
         self
     }
 
-    /// Takes M2M tokens of every machine of the instance.
+    /// Accepts M2M tokens of every machine of the instance.
     ///
     /// # Security
     ///
-    /// Right only where every machine of the instance may call this service. With a
-    /// [`machine_id`](Self::machine_id) opaque tokens have to be meant for it all the same.
+    /// Use this only if every machine of the instance may call this service. With a
+    /// [`machine_id`](Self::machine_id), opaque tokens must also be allowed to reach it.
     pub fn any_sender(mut self) -> Self {
         self.settings.senders = SenderSetting::Any;
         self
     }
 
-    /// Calls Clerk through this client instead of one of our own: for a proxy, or roots of your own.
+    /// Sets the HTTP client for calls to Clerk, for example to use a proxy or your own root
+    /// certificates.
     ///
-    /// [`timeout`](Self::timeout) still bounds each verification, and answers are read up to a
-    /// bound. [`connect_timeout`](Self::connect_timeout) is not used. All else is the client's, so
-    /// give it what our own has:
+    /// The [`timeout`](Self::timeout) still applies to each verification, and the size of responses
+    /// is still limited. The [`connect_timeout`](Self::connect_timeout) is not used. Configure the
+    /// client like the built-in one:
     ///
-    /// - Redirects off. reqwest follows them unless told otherwise.
-    /// - HTTP/2 keep-alive, or HTTP/1.1 only. A call that times out ends only its stream: without
-    ///   pings, a connection that stopped answering is used for every later call until the system
-    ///   closes it, and nothing opaque is verified meanwhile.
+    /// - No redirects. reqwest follows them by default.
+    /// - HTTP/2 keep-alive, or HTTP/1.1 only. A call that times out ends only its stream. Without
+    ///   pings, a connection that no longer responds is used for every later call until the system
+    ///   closes it, and no opaque token can be verified until then.
     /// - A connect timeout, so that a retry has time left.
-    /// - No decompression. Another crate may turn a codec of reqwest's on for the whole program.
+    /// - No decompression. Another crate may enable a codec of reqwest for the whole program.
     ///
     /// ```
     /// use std::time::Duration;
@@ -273,27 +281,28 @@ impl AuthenticatorBuilder {
     ///
     /// # Security
     ///
-    /// A redirect that is followed carries tokens and secrets elsewhere. What it brings back is
-    /// not used, but by then they are gone.
+    /// A client that follows redirects sends tokens and secrets to other hosts. The response is not
+    /// used, but they have already been sent.
     ///
-    /// TLS is the client's own: its library, its roots, and whether it checks certificates at all.
+    /// The client also determines the TLS library, the root certificates, and whether certificates
+    /// are verified at all.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.settings.http = Some(client);
         self
     }
 
-    /// Tells the time by another clock, for tests.
+    /// Sets the clock, for tests.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = std::sync::Arc::new(clock);
         self
     }
 
-    /// Checks the settings and makes the authenticator; nothing is called.
+    /// Checks the settings and builds the authenticator; makes no call.
     ///
     /// # Errors
     ///
-    /// Fails for a setting that is not what it should be, for a type of token that is to be
-    /// accepted and cannot be verified, and for M2M tokens that nothing binds to this machine.
+    /// Fails if a setting is invalid, if an accepted token type cannot be verified, or if nothing
+    /// binds M2M tokens to this machine.
     pub fn build(self) -> Result<Authenticator, BuildError> {
         assemble::authenticator(self.settings)
     }

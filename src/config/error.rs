@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-/// Why an authenticator or an admin client cannot be built from its settings.
+/// Error of a builder: a setting is invalid or missing.
 ///
-/// `Debug` reads like `Display`, so that a `main` that returns this error shows the sentence.
+/// `Debug` prints the same as `Display`, so that a `main` that returns this error shows the
+/// message.
 ///
 /// # Examples
 ///
@@ -21,7 +22,7 @@ use std::fmt;
 ///
 /// # Security
 ///
-/// Never shows the value of a setting.
+/// Never contains the value of a setting.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BuildError {
     setting: &'static str,
@@ -34,7 +35,7 @@ impl BuildError {
         Self { setting, problem }
     }
 
-    /// Returns the setting that is wrong or missing.
+    /// Returns the name of the setting.
     #[must_use]
     pub const fn setting(&self) -> &'static str {
         self.setting

@@ -17,10 +17,10 @@ use crate::error::AuthError;
 use crate::identity::MachineAuth;
 
 pin_project! {
-    /// The future of [`ClerkMachineAuthService`](super::ClerkMachineAuthService).
+    /// Response future of [`ClerkMachineAuthService`](super::ClerkMachineAuthService).
     ///
-    /// Holds the request while its token is verified. Nothing is boxed and nothing awaited where a
-    /// remembered verdict or a local key decides.
+    /// Holds the request while its token is verified. With a cached verdict or a local key, it
+    /// neither boxes nor awaits anything but the inner future.
     pub struct ClerkMachineAuthFuture<S, A, B, R>
     where
         S: Service<Request<A>>,

@@ -1,4 +1,4 @@
-//! The layer, and what it can be told.
+//! The layer and its settings.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ use crate::jwt::Audience;
 use crate::scope::{ScopeListError, ScopePolicy};
 use crate::token::{TokenType, TokenTypes};
 
-/// Lets in requests that carry a machine token, and gives handlers a
-/// [`MachineAuth`](crate::MachineAuth).
+/// Layer that authenticates machine tokens and inserts a [`MachineAuth`](crate::MachineAuth) into
+/// the request.
 ///
-/// Mount it where it protects: it looks at no path. Works with every `http` body, so with axum,
-/// hyper and tonic alike.
+/// It protects the service that it wraps, regardless of paths. It works with every `http` body
+/// type, and so with axum, hyper and tonic.
 ///
-/// | the request | is answered with |
+/// | request | response |
 /// |---|---|
-/// | no token, or another scheme | 401; let in without identity under [`optional`](Self::optional) |
-/// | two tokens, a malformed or an oversized one | 400 |
-/// | a token that is not valid here, for whatever reason | 401, always the same |
+/// | no token, or another scheme | 401; with [`optional`](Self::optional), admitted without an identity |
+/// | two tokens, or a malformed or oversized token | 400 |
+/// | a token that is not valid here, for any reason | 401, always identical |
 /// | a token without a required scope | 403 |
-/// | a token that cannot be verified just now | 503 with `Retry-After` |
+/// | a token that cannot be verified right now | 503 with `Retry-After` |
 ///
 /// # Examples
 ///
@@ -47,21 +47,21 @@ use crate::token::{TokenType, TokenTypes};
 /// # }
 /// ```
 ///
-/// # Layers inside each other
+/// # Nested layers
 ///
-/// A layer inside another one of the same [`Authenticator`] (all clones are the same) takes the
-/// identity that the outer one let in, and holds it against its own rules: accepted types, formats,
-/// scopes, and whether a token is needed. It rejects what it would reject alone, and verifies
-/// nothing again. So a service can let in all types outside, and API keys only on some routes. A
-/// layer inside one of *another* authenticator answers every request that the outer one
-/// authenticated with 500, and logs the fix.
+/// A layer inside another one of the same [`Authenticator`] (or a clone of it) uses the identity of
+/// the outer layer and applies its own rules: accepted types, formats, scopes, and whether a token
+/// is required. It rejects what it would reject alone, and does not verify the token again. A
+/// service can thus accept all token types in general, and only API keys on some routes. A layer
+/// inside one of *another* authenticator responds with 500 to every request that the outer one
+/// authenticated, and logs the fix.
 ///
 /// # Security
 ///
-/// What stands in the request's extensions under the types of this crate, and was not put there by
-/// such an outer layer, is removed first. The token is taken off the request, unless
-/// [`forward_token`](Self::forward_token) says otherwise. Put the layer outside of caches and of
-/// whatever logs header fields.
+/// Values of this crate's types in the request's extensions are removed first, unless an outer
+/// layer inserted them. The token is removed from the request, unless
+/// [`forward_token`](Self::forward_token) is set. Put this layer outside of caches and of
+/// everything that logs header fields.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ClerkMachineAuth<R = ProblemJson> {
@@ -69,7 +69,7 @@ pub struct ClerkMachineAuth<R = ProblemJson> {
 }
 
 impl ClerkMachineAuth {
-    /// Protects with this authenticator, in the default way.
+    /// Creates a layer with this authenticator and the default settings.
     pub fn new(authenticator: Authenticator) -> Self {
         Self {
             config: Config {
@@ -105,29 +105,29 @@ impl ClerkMachineAuth {
 }
 
 impl<R> ClerkMachineAuth<R> {
-    /// Lets requests without a token in, without identity.
+    /// Admits requests without a token, without an identity.
     ///
-    /// A token that is there and bad is rejected all the same.
+    /// An invalid token is still rejected.
     pub const fn optional(mut self) -> Self {
         self.config.optional = true;
         self
     }
 
-    /// Accepts these types of token only, of those that the authenticator accepts.
+    /// Accepts only these token types, of those that the authenticator accepts.
     ///
-    /// A token of another type is rejected before anybody is asked about it. An empty list is a
-    /// mistake: every request is answered with 500, and the log says why.
+    /// A token of another type is rejected without a call. With an empty list, every request gets
+    /// 500, and the log names the cause.
     pub fn accept(mut self, types: impl IntoIterator<Item = TokenType>) -> Self {
         self.config.accept = TokenTypes::from_iter(types);
         self
     }
 
-    /// Accepts only tokens that Clerk can revoke: opaque ones.
+    /// Accepts only tokens that Clerk can revoke, i.e. opaque tokens.
     ///
-    /// A JWT is valid until it expires, whatever Clerk does meanwhile. Where that is too long, such
-    /// as for a route that deletes, let callers present an opaque token: its revocation is seen
-    /// within the fresh time of a verdict. A JWT is rejected as a type that is not accepted, before
-    /// any signature work.
+    /// A JWT stays valid until it expires. If that is too long, for example on a route that deletes
+    /// something, require opaque tokens, whose revocation takes effect within the fresh time of a
+    /// verdict. A JWT is rejected like a token type that is not accepted, before any signature
+    /// work.
     ///
     /// # Examples
     ///
@@ -143,31 +143,31 @@ impl<R> ClerkMachineAuth<R> {
         self
     }
 
-    /// Lets in only tokens that have all of these scopes; an empty list does not compile.
+    /// Requires all of these scopes; an empty list does not compile.
     ///
-    /// M2M tokens have the scopes that
+    /// M2M tokens only have the scopes that
     /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes) grants to
-    /// the sending machine, and no others.
+    /// the sending machine.
     ///
-    /// For some routes only, or for any one of several scopes, see
-    /// [`RequireScopes`](super::RequireScopes); for a list that is known only when the service runs,
+    /// To require scopes on some routes, or any one of several scopes, use
+    /// [`RequireScopes`](super::RequireScopes). If the list is only known at run time, use
     /// [`try_require_scopes`](Self::try_require_scopes).
     ///
     /// # Security
     ///
-    /// A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody in: every request is
-    /// answered with 500, and the log says why.
+    /// With an invalid scope (RFC 6749 §3.3) in the list, every request gets 500, and the log names
+    /// the cause.
     pub fn require_scopes<S: AsRef<str>, const N: usize>(mut self, scopes: [S; N]) -> Self {
         const { assert!(N > 0, "the list of required scopes is empty") };
         self.config.scopes = Some(ScopePolicy::all(scopes));
         self
     }
 
-    /// Lets in only tokens that have all scopes of a list that is known only when the service runs.
+    /// Requires all scopes of a list that is only known at run time.
     ///
     /// # Errors
     ///
-    /// Fails for an empty list, and for a scope that cannot be one.
+    /// Fails if the list is empty or contains an invalid scope.
     pub fn try_require_scopes<S: AsRef<str>>(
         mut self,
         scopes: impl IntoIterator<Item = S>,
@@ -176,13 +176,13 @@ impl<R> ClerkMachineAuth<R> {
         Ok(self)
     }
 
-    /// Lets a token with the scope `broad` do what asks for one of `narrow`; nothing is implied that
-    /// is not listed, and no list is followed from one scope to the next.
+    /// Lets the scope `broad` satisfy requirements for the scopes `narrow`; implications are not
+    /// transitive.
     ///
-    /// Counts for this layer and for what asks for scopes inside it: layers,
-    /// [`RequireScopes`](super::RequireScopes) and [`require_scopes`](crate::require_scopes()), not for
-    /// [`MachineAuth::has_scope`](crate::MachineAuth::has_scope), which tells what the token itself
-    /// has. A challenge names the scopes that are asked for.
+    /// This applies to this layer and to scope checks inside it: layers,
+    /// [`RequireScopes`](super::RequireScopes) and [`require_scopes`](crate::require_scopes()). It
+    /// does not apply to [`MachineAuth::has_scope`](crate::MachineAuth::has_scope), which checks
+    /// the token's own scopes. A challenge lists the required scopes.
     pub fn implies<S: AsRef<str>>(
         mut self,
         broad: impl AsRef<str>,
@@ -193,10 +193,10 @@ impl<R> ClerkMachineAuth<R> {
         self
     }
 
-    /// Names the realm in challenges (RFC 9110 §11.5); `api` by default.
+    /// Sets the realm of challenges (RFC 9110 §11.5); `api` by default.
     ///
-    /// Quotes are escaped. Other characters than visible ASCII and the space, which no quoted string
-    /// may hold, are replaced by `?`.
+    /// Quotes are escaped. Characters other than visible ASCII and the space, which are not allowed
+    /// in a quoted string, are replaced by `?`.
     pub fn realm(mut self, realm: impl AsRef<str>) -> Self {
         self.protection().set_realm(realm.as_ref());
         self
@@ -206,7 +206,7 @@ impl<R> ClerkMachineAuth<R> {
         Arc::make_mut(self.config.protection.get_or_insert_default())
     }
 
-    /// Takes a token from this field too, such as `x-api-key`, without a scheme.
+    /// Also reads the token from this header field, such as `x-api-key`, without a scheme.
     ///
     /// A request that carries a token in both fields is malformed.
     pub fn api_key_header(mut self, name: HeaderName) -> Self {
@@ -214,7 +214,7 @@ impl<R> ClerkMachineAuth<R> {
         self
     }
 
-    /// Leaves the token in the request for the handler; it is taken off by default.
+    /// Leaves the token in the request for the handler; by default it is removed.
     pub const fn forward_token(mut self, forward: bool) -> Self {
         self.config.forward_token = forward;
         self
@@ -224,16 +224,16 @@ impl<R> ClerkMachineAuth<R> {
         self.config.forward_token
     }
 
-    /// Lets CORS preflights in without a token: `OPTIONS` with `Origin` and
+    /// Admits CORS preflights without a token: `OPTIONS` with `Origin` and
     /// `Access-Control-Request-Method`.
     ///
-    /// Better, put a CORS layer outside of this one.
+    /// It is better to put a CORS layer outside of this one.
     pub const fn allow_cors_preflight(mut self, allow: bool) -> Self {
         self.config.allow_cors_preflight = allow;
         self
     }
 
-    /// Answers rejections in a way of your own; see
+    /// Customizes the responses to rejected requests; see
     /// [`ResponseForAuthError`](super::ResponseForAuthError).
     pub fn on_rejection<N>(self, rejection: N) -> ClerkMachineAuth<N> {
         let Config {

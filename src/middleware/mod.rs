@@ -1,4 +1,4 @@
-//! The tower layers for servers: [`ClerkMachineAuth`] and [`RequireScopes`], their services and their
+//! Tower layers for servers: [`ClerkMachineAuth`] and [`RequireScopes`], with their services and
 //! futures.
 
 mod config;

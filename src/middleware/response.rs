@@ -1,4 +1,4 @@
-//! The responses to requests that are rejected: problem details by default.
+//! The responses to rejected requests; problem details by default.
 
 use std::fmt;
 use std::future::Future;
@@ -13,19 +13,19 @@ use pin_project_lite::pin_project;
 
 use crate::error::{AuthError, AuthErrorKind, Reason};
 
-/// Makes the response to a request that is not let in.
+/// Creates the response to a rejected request.
 ///
 /// Implemented for [`ProblemJson`](super::ProblemJson), [`EmptyBody`](super::EmptyBody),
 /// [`GrpcStatus`](super::GrpcStatus), [`Auto`](super::Auto) and for closures.
 ///
-/// Whatever the response is, the layer adds to it: the [`AuthError`] as an extension,
-/// `Cache-Control: no-store`, and, where the status is the rejection's own and the response does
-/// not set them, `WWW-Authenticate` and `Retry-After`.
+/// The layer adds the [`AuthError`] as an extension, and `Cache-Control: no-store`. If the response
+/// has the status of the rejection, the layer also adds `WWW-Authenticate` and `Retry-After`,
+/// unless they are set.
 ///
 /// # Security
 ///
-/// Answer by [`AuthError::kind`] alone. [`AuthError::reason`] tells an expired token from an
-/// unknown one and is nobody's business outside the service.
+/// Base the response on [`AuthError::kind`] only. [`AuthError::reason`] distinguishes an expired
+/// token from an unknown one, and must not be disclosed to clients.
 ///
 /// # Examples
 ///
@@ -43,15 +43,15 @@ use crate::error::{AuthError, AuthErrorKind, Reason};
 /// takes(teapot);
 /// ```
 pub trait ResponseForAuthError<B> {
-    /// Makes the response.
+    /// Returns the response.
     fn response_for(&self, error: &AuthError) -> Response<B>;
 
-    /// Makes the response to a request with these header fields; by default that of
+    /// Returns the response to a request with these header fields; by default that of
     /// [`response_for`](Self::response_for).
     ///
     /// # Security
     ///
-    /// The token may be among the fields.
+    /// The fields may contain the token.
     fn response_to(&self, headers: &HeaderMap, error: &AuthError) -> Response<B> {
         let _ = headers;
         self.response_for(error)
@@ -67,15 +67,15 @@ where
     }
 }
 
-/// Answers with `application/problem+json`.
+/// Responds with `application/problem+json`.
 ///
-/// Works for every body that is made from [`Bytes`]: axum's, `http_body_util::Full<Bytes>`, and
-/// others.
+/// Works with every body type that implements `From<Bytes>`, such as axum's and
+/// `http_body_util::Full<Bytes>`.
 ///
 /// # Security
 ///
-/// There is one body for each [`AuthErrorKind`], fixed to the last byte: nothing of the request and
-/// nothing of the reason can show in it.
+/// There is one constant body for each [`AuthErrorKind`], so it cannot disclose anything of the
+/// request or the reason.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProblemJson;
 
@@ -115,7 +115,7 @@ const fn problem(kind: AuthErrorKind) -> &'static [u8] {
     }
 }
 
-/// Answers with the status and an empty body.
+/// Responds with the status and an empty body.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmptyBody;
 
@@ -127,8 +127,8 @@ impl<B: Default> ResponseForAuthError<B> for EmptyBody {
     }
 }
 
-/// Answers as gRPC does: HTTP status 200, with the code and the message in `grpc-status` and
-/// `grpc-message`. For tonic services.
+/// Responds in the format of gRPC, for tonic services: HTTP status 200, with the code and the
+/// message in `grpc-status` and `grpc-message`.
 ///
 /// | rejection | `grpc-status` |
 /// |---|---|
@@ -138,8 +138,8 @@ impl<B: Default> ResponseForAuthError<B> for EmptyBody {
 /// | unavailable | 14 `UNAVAILABLE`, and `grpc-retry-pushback-ms` |
 /// | internal | 13 `INTERNAL` |
 ///
-/// Clients with a retry policy wait for the milliseconds of `grpc-retry-pushback-ms` before they try
-/// again (gRFC A6).
+/// Clients with a retry policy wait for `grpc-retry-pushback-ms` milliseconds before they retry
+/// (gRFC A6).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GrpcStatus;
 
@@ -170,10 +170,11 @@ pub(crate) fn pushback(error: &AuthError) -> Option<i32> {
     Some(i32::try_from(delay.as_millis().max(1)).unwrap_or(i32::MAX))
 }
 
-/// Answers a gRPC request as [`GrpcStatus`] does, and any other as [`ProblemJson`] does, by the media
-/// type of the request: `application/grpc`, `application/grpc+proto` and the like.
+/// Responds to gRPC requests like [`GrpcStatus`], and to others like [`ProblemJson`].
 ///
-/// For a port that serves both, such as one of axum with tonic's services merged into it.
+/// A gRPC request has the media type `application/grpc`, `application/grpc+proto` or similar.
+///
+/// Useful for a port that serves both, such as an axum router with tonic services merged into it.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! A layer for routes that ask for scopes.
+//! A layer for routes that require scopes.
 
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -13,10 +13,11 @@ use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, MachineAuth};
 use crate::scope::{ScopeListError, ScopePolicy};
 
-/// Asks for scopes, on routes behind a [`ClerkMachineAuth`](super::ClerkMachineAuth) layer.
+/// Layer that requires scopes, on routes inside a [`ClerkMachineAuth`](super::ClerkMachineAuth)
+/// layer.
 ///
-/// Scopes are compared exactly. A token that lacks one is answered with 403 and the list; a request
-/// without a token, under [`optional`](super::ClerkMachineAuth::optional), with 401.
+/// Scopes are compared exactly. If one is missing, the response is 403 with the list. A request
+/// without a token, admitted by [`optional`](super::ClerkMachineAuth::optional), gets 401.
 ///
 /// # Examples
 ///
@@ -38,12 +39,11 @@ use crate::scope::{ScopeListError, ScopePolicy};
 ///
 /// # Security
 ///
-/// For an M2M token only the scopes count that this service grants to the sending machine with
-/// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes): those in the
-/// token are claims that its sender chose. See [`MachineAuth::has_scope`].
+/// M2M tokens only have the scopes that this service grants to the sending machine with
+/// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes). The scopes in
+/// the token are claims that its sender chose. See [`MachineAuth::has_scope`].
 ///
-/// A list with a scope that cannot be one (RFC 6749 §3.3) lets nobody in: every request is answered
-/// with 500.
+/// With an invalid scope (RFC 6749 §3.3) in the list, every request gets 500.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RequireScopes<R = ProblemJson> {
@@ -52,34 +52,34 @@ pub struct RequireScopes<R = ProblemJson> {
 }
 
 impl RequireScopes {
-    /// Asks for all of these scopes.
+    /// Requires all of these scopes.
     pub fn all<S: AsRef<str>, const N: usize>(scopes: [S; N]) -> Self {
         const { assert!(N > 0, "the list of required scopes is empty") };
         Self::of(ScopePolicy::all(scopes))
     }
 
-    /// Asks for any one of these scopes.
+    /// Requires any one of these scopes.
     pub fn any<S: AsRef<str>, const N: usize>(scopes: [S; N]) -> Self {
         const { assert!(N > 0, "the list of required scopes is empty") };
         Self::of(ScopePolicy::any(scopes))
     }
 
-    /// Asks for all of the scopes in a list that is known only when the service runs.
+    /// Requires all scopes of a list that is only known at run time.
     ///
     /// # Errors
     ///
-    /// Fails for an empty list, and for a scope that cannot be one.
+    /// Fails if the list is empty or contains an invalid scope.
     pub fn try_all<S: AsRef<str>>(
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ScopeListError> {
         ScopePolicy::all(scopes).map(|policy| Self::of(Ok(policy)))
     }
 
-    /// Asks for any one of the scopes in a list that is known only when the service runs.
+    /// Requires any one scope of a list that is only known at run time.
     ///
     /// # Errors
     ///
-    /// Fails for an empty list, and for a scope that cannot be one.
+    /// Fails if the list is empty or contains an invalid scope.
     pub fn try_any<S: AsRef<str>>(
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ScopeListError> {
@@ -95,7 +95,7 @@ impl RequireScopes {
 }
 
 impl<R> RequireScopes<R> {
-    /// Answers rejections in a way of your own; see
+    /// Customizes the responses to rejected requests; see
     /// [`ResponseForAuthError`](super::ResponseForAuthError).
     pub fn on_rejection<N>(self, rejection: N) -> RequireScopes<N> {
         RequireScopes {
@@ -110,19 +110,20 @@ impl<R> RequireScopes<R> {
     }
 }
 
-/// Asks for all of these scopes from within a handler, such as a tool of an MCP server, behind a
-/// [`ClerkMachineAuth`](super::ClerkMachineAuth) layer.
+/// Requires all of these scopes within a handler, such as a tool of an MCP server.
 ///
-/// Use it where which scopes are needed shows only within the request. A missing one is an error of
-/// the kind [`InsufficientScope`](crate::AuthErrorKind::InsufficientScope), whose
-/// [`challenge`](AuthError::challenge) names the scopes, and the metadata of the
-/// [`ProtectedResource`](crate::ProtectedResource) if there is one. Behind a
-/// [`McpScopes`](crate::McpScopes) layer the client is answered with it.
+/// The handler must be inside a [`ClerkMachineAuth`](super::ClerkMachineAuth) layer.
+///
+/// Use it if the required scopes depend on the contents of the request. A missing scope is an error
+/// of the kind [`InsufficientScope`](crate::AuthErrorKind::InsufficientScope), whose
+/// [`challenge`](AuthError::challenge) lists the scopes, and the metadata of the
+/// [`ProtectedResource`](crate::ProtectedResource) if there is one. Inside a
+/// [`McpScopes`](crate::McpScopes) layer, the client gets this rejection.
 ///
 /// # Errors
 ///
-/// Fails as [`RequireScopes`] rejects: for a missing scope, for a request without a token, for a
-/// list that is empty or holds what cannot be a scope, and where no layer has seen the request.
+/// Fails like [`RequireScopes`]: if a scope is missing, if the request has no token, if the list is
+/// empty or contains an invalid scope, and outside of the layer.
 ///
 /// # Examples
 ///
@@ -209,7 +210,7 @@ impl<S, R: Clone> Layer<S> for RequireScopes<R> {
     }
 }
 
-/// The service of [`RequireScopes`].
+/// Service of the [`RequireScopes`] layer.
 #[derive(Debug, Clone)]
 pub struct RequireScopesService<S, R = ProblemJson> {
     inner: S,

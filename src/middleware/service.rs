@@ -12,7 +12,7 @@ use super::response::{ResponseForAuthError, ResponseFuture};
 use crate::cache::Lookup;
 use crate::identity::Anonymous;
 
-/// The service of [`ClerkMachineAuth`](super::ClerkMachineAuth).
+/// Service of the [`ClerkMachineAuth`](super::ClerkMachineAuth) layer.
 #[derive(Debug)]
 pub struct ClerkMachineAuthService<S, R> {
     inner: S,
@@ -30,17 +30,17 @@ impl<S, R> ClerkMachineAuthService<S, R> {
         Self { inner, config }
     }
 
-    /// Returns the service behind this one.
+    /// Returns a reference to the inner service.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Returns the service behind this one, to change it.
+    /// Returns a mutable reference to the inner service.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Gives the service behind this one back.
+    /// Consumes this service, and returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -66,7 +66,7 @@ where
                 ClerkMachineAuthFuture::responding(response)
             }
             Ok(Verdict::Lookup(Lookup::Pending(verdict))) => {
-                // The service that said it was ready goes with the request; its clone did not.
+                // The instance that was polled ready handles the request; its clone was not polled.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
                 let config = Arc::clone(&self.config);
