@@ -1,13 +1,13 @@
-//! Whom an OAuth token has to be meant for.
+//! The audience that an OAuth token must have.
 
 use crate::error::Reason;
 
-/// The audiences that this service answers to; any one of them will do.
+/// The audiences of this service. A token needs one of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Audience {
-    /// Compared to the letter.
+    /// Compared byte by byte.
     names: Box<[Box<str>]>,
-    /// Compared as [`is_same_resource`] does.
+    /// Compared with [`is_same_resource`].
     resources: Box<[Box<str>]>,
 }
 
@@ -27,7 +27,8 @@ impl Audience {
         }
     }
 
-    /// A configured audience has to stand in the token (RFC 9068 §4); an absent one is a wrong one.
+    /// Checks that a configured audience is in the token (RFC 9068 §4). A token without an audience is
+    /// rejected.
     pub(crate) fn check(&self, named: Option<&[Box<str>]>) -> Result<(), Reason> {
         if self.names.is_empty() && self.resources.is_empty() {
             return Ok(());
@@ -53,12 +54,13 @@ fn boxed<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {
     texts.map(|text| Box::from(text.as_ref())).collect()
 }
 
-/// Compares the URLs of two resources: scheme and host in any case, the scheme's own port and one
-/// trailing slash may be left out (RFC 8707 §2, RFC 3986 §6.2.2.1 and §6.2.3).
+/// Returns `true` if two URLs name the same resource. Scheme and host are compared case-insensitively.
+/// The scheme's default port and one trailing slash may be omitted (RFC 8707 §2, RFC 3986 §6.2.2.1 and
+/// §6.2.3).
 ///
-/// Nothing else is made equal, and no URL stands for those below it: of `https://a/mcp` and
-/// `https://a/mcp/admin` each is a resource of its own. A URL parser would resolve `..`, drop
-/// control characters and turn `\` into `/`, so none is used.
+/// Nothing else is normalized, and no URL covers those below it: `https://a/mcp` and
+/// `https://a/mcp/admin` are different resources. A URL parser would resolve `..`, drop control
+/// characters and turn `\` into `/`, so none is used.
 pub(crate) fn is_same_resource(one: &str, other: &str) -> bool {
     let (Some(one), Some(other)) = (Split::of(one), Split::of(other)) else {
         return one == other;
@@ -68,7 +70,7 @@ pub(crate) fn is_same_resource(one: &str, other: &str) -> bool {
         && one.path == other.path
 }
 
-/// A URL, with what does not matter left out.
+/// A URL without the parts that do not matter.
 struct Split<'a> {
     scheme: &'a str,
     authority: &'a str,

@@ -1,9 +1,9 @@
-//! Reads past JSON that is not needed yet, and builds nothing of it.
+//! Validates JSON that is not needed yet, without building values.
 //!
-//! What is not needed to decide on a token is only held against the rules: legal syntax, bounded
-//! nesting, and no member twice. RFC 7515 §4 and RFC 7519 §4 let a parser reject duplicates or take
-//! the last one; two parsers that choose differently can be made to read two different tokens (RFC
-//! 8725 §2.6), so they are refused. The nesting is bounded by the parser at 128.
+//! The parts that no decision needs are only checked: legal syntax, bounded nesting, and no duplicate
+//! members. RFC 7515 §4 and RFC 7519 §4 let a parser reject duplicates or use the last one. Two parsers
+//! that choose differently may read two different tokens (RFC 8725 §2.6), so duplicates are rejected
+//! here. The parser bounds the nesting at 128.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A value that is legal, whatever it is.
+/// Any legal value.
 pub(crate) struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for CheckedVisitor {
     }
 }
 
-/// The name of a member, or another text, borrowed where it holds no escapes.
+/// The name of a member, or another text. Borrowed if it contains no escapes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name<'a>(Cow<'a, str>);
 
@@ -78,7 +78,7 @@ impl Name<'_> {
         &self.0
     }
 
-    /// Its first eight bytes as a number, so that most comparisons are of numbers.
+    /// The first eight bytes as a number, so that most comparisons compare numbers.
     fn prefix(&self) -> u64 {
         let mut prefix = [0; 8];
         for (to, from) in prefix.iter_mut().zip(self.0.as_bytes()) {
@@ -116,11 +116,11 @@ impl<'de> Visitor<'de> for NameVisitor {
 #[derive(Debug, Default)]
 pub(super) struct Names<'a> {
     first: Option<Name<'a>>,
-    /// Empty, and without memory of its own, for an object of one member.
+    /// Empty, and without an allocation, for an object with one member.
     others: Vec<Name<'a>>,
 }
 
-/// So few names that comparing each with each is the fastest.
+/// Up to this many names, comparing all pairs is the fastest way to find duplicates.
 const FEW: usize = 12;
 
 impl<'a> Names<'a> {
@@ -136,7 +136,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Refuses a name that stands there twice.
+    /// Returns an error if a name occurs twice.
     pub(super) fn check<E: Error>(self) -> Result<(), E> {
         if self.are_distinct() {
             Ok(())
@@ -164,7 +164,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Sorts the names, by numbers as far as they go.
+/// Returns `true` if no name occurs twice. Sorts the names by their prefixes first.
 fn are_many_distinct(names: &[Name<'_>]) -> bool {
     let mut names: Vec<_> = names.iter().map(|name| (name.prefix(), &name.0)).collect();
     names.sort_unstable();

@@ -1,4 +1,4 @@
-//! The claims of a JWT with their JSON types checked, none of them believed yet.
+//! The claims of a JWT. Their JSON types are checked, but they are not trusted yet.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::error::Reason;
 use crate::identity::{Actor, CustomClaims, UnixMillis};
 use crate::scope::Scopes;
 
-/// Claims that Clerk writes itself; all others are the sender's.
+/// Claims that Clerk writes itself. All others are the sender's.
 const STRUCTURAL: [&str; 6] = ["iss", "sub", "exp", "nbf", "iat", "jti"];
-/// The same for OAuth, with the claims that have accessors of their own.
+/// The same for OAuth, and the claims that have accessors of their own.
 const OAUTH_STRUCTURAL: [&str; 12] = [
     "iss",
     "sub",
@@ -30,10 +30,10 @@ const OAUTH_STRUCTURAL: [&str; 12] = [
     "act",
 ];
 
-/// The most claims that are read; more are there to cost time.
+/// The maximum number of claims, so that no token can cost much time before its signature is checked.
 const MAX_CLAIMS: usize = 256;
 
-/// Claims whose types are right; a wrong type is an error and never "absent".
+/// Claims of the right types. A wrong type is an error, and never the same as an absent claim.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     pub(super) subject: Box<str>,
@@ -47,20 +47,21 @@ pub(super) struct Claims {
     pub(super) oauth_scopes: Option<Scopes>,
     pub(super) client_id: Option<Box<str>>,
     pub(super) org_id: Option<Box<str>>,
-    /// All of them as they came.
+    /// The text of all claims, as received.
     text: Box<str>,
     has_actor: bool,
     has_custom: bool,
     has_oauth_custom: bool,
-    /// A claim that is none of the above has more to it than a plain text or a literal.
+    /// `true` if a claim other than the above is more than a plain text or a literal.
     is_rich: bool,
 }
 
 impl Claims {
-    /// Reads the claims, or nothing where one is missing or has a type of its own.
+    /// Parses the claims. Returns `None` if one is missing or has a wrong type.
     ///
-    /// One pass over the text, which builds nothing but the claims that are decided on. What is
-    /// within the others waits for the signature: whoever has none may send the worst of JSON.
+    /// A single pass over the text builds only the claims that decisions need. The contents of the
+    /// others are checked after the signature: without one, a sender could send arbitrarily costly
+    /// JSON.
     pub(super) fn parse(text: Vec<u8>) -> Option<Self> {
         let text = String::from_utf8(text).ok()?.into_boxed_str();
         let read: ClaimsRead = serde_json::from_str(&text).ok()?;
@@ -73,20 +74,20 @@ impl Claims {
         (!claims.subject.is_empty()).then_some(claims)
     }
 
-    /// Tells whether what was passed over is legal JSON too, in which nothing is named twice.
+    /// Returns `true` if the skipped values are legal JSON too, without duplicate members.
     pub(super) fn are_legal_within(&self) -> bool {
         !self.is_rich || serde_json::from_str::<Checked>(&self.text).is_ok()
     }
 
-    /// Takes the claims that the sender of an M2M token chose, if there are any.
+    /// Removes and returns the claims that the sender of an M2M token chose, if there are any.
     pub(super) fn take_custom(&mut self) -> Option<CustomClaims> {
         let text = std::mem::take(&mut self.text);
         self.has_custom
             .then(|| CustomClaims::of_text(text, &STRUCTURAL))
     }
 
-    /// Reads who acts for the subject (RFC 8693 §4.1), after the signature: only an OAuth token's
-    /// `act` has to be an actor.
+    /// Parses who acts for the subject (RFC 8693 §4.1), after the signature was verified. Only in an
+    /// OAuth token does `act` have to be an actor.
     pub(super) fn actor(&self) -> Result<Option<Box<Actor>>, Reason> {
         #[derive(Deserialize)]
         struct Acting {
@@ -101,7 +102,8 @@ impl Claims {
         }
     }
 
-    /// Takes the claims of an OAuth token that have no accessors of their own, if there are any.
+    /// Removes and returns the claims of an OAuth token without accessors of their own, if there are
+    /// any.
     pub(super) fn take_oauth_custom(&mut self) -> Option<CustomClaims> {
         let text = std::mem::take(&mut self.text);
         self.has_oauth_custom
@@ -109,12 +111,12 @@ impl Claims {
     }
 }
 
-/// Claims as they are being read.
+/// Claims while they are being parsed.
 #[derive(Debug, Default)]
 struct ClaimsRead {
     claims: Claims,
     expires_at: Option<UnixMillis>,
-    /// Clerk writes `scp`, a list, or `scope`, a string; `scp` wins.
+    /// Clerk writes `scp`, a list, or `scope`, a string. `scp` takes precedence.
     scp: Option<Scopes>,
     scope: Option<Scopes>,
     texts: TextsLeft,
@@ -145,7 +147,8 @@ impl ClaimsRead {
     }
 }
 
-/// A text without escapes, `true`, `false` or `null`: it can hold nothing illegal.
+/// Returns `true` for a text without escapes, `true`, `false` or `null`, which cannot contain anything
+/// illegal.
 fn is_plain(value: &RawValue) -> bool {
     let text = value.get();
     text.starts_with(['t', 'f', 'n']) || (text.starts_with('"') && !text.contains('\\'))

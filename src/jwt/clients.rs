@@ -1,8 +1,8 @@
-//! Which OAuth applications may call.
+//! The OAuth applications that may call.
 
 use crate::error::Reason;
 
-/// The OAuth clients whose tokens are accepted; by default all of the instance.
+/// The OAuth clients whose tokens are accepted. The default is all clients of the instance.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clients(Option<Box<[Box<str>]>>);
 
@@ -11,7 +11,7 @@ impl Clients {
         Self(allowed.map(|ids| ids.iter().map(|id| id.as_str().into()).collect()))
     }
 
-    /// Where clients are listed, a token that names none was issued to none of them.
+    /// Checks the client of a token. If clients are listed, a token without a client is rejected.
     pub(crate) fn check(&self, client: Option<&str>) -> Result<(), Reason> {
         match &self.0 {
             Some(allowed) if !allowed.iter().any(|id| client == Some(&**id)) => {

@@ -1,4 +1,4 @@
-//! The protected header of a JWT, and what it may hold.
+//! The protected header of a JWT, and what it may contain.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::checked::{Checked, Name, Names};
 
-/// Members that would change how the token must be read or which key is trusted.
+/// Members that would change how the token is read, or which key is trusted.
 ///
-/// `crit` and `b64` ask for extensions that this crate does not implement (RFC 7515 §4.1.11,
-/// RFC 7797 §7); the others bring a key of the sender's choice (RFC 8725 §3.10).
+/// `crit` and `b64` request extensions that this crate does not implement (RFC 7515 §4.1.11, RFC 7797
+/// §7). The others provide a key of the sender's choice (RFC 8725 §3.10).
 const REFUSED: [&str; 8] = ["crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"];
 
-/// The longest `kid` that is looked up; Clerk's is an instance identifier of 31 bytes.
+/// The maximum length of a `kid`. Clerk's is an instance identifier of 31 bytes.
 const MAX_KID_LEN: usize = 256;
 
-/// What the header says of the token's class.
+/// The token type according to `typ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Typ {
     /// `JWT`, or no `typ` at all.
@@ -35,12 +35,12 @@ impl Typ {
     }
 }
 
-/// Clerk's own class mark.
+/// Clerk's own token type claim, `cat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Category {
     Absent,
     M2m,
-    /// The value that some instances stamp on every class: says nothing.
+    /// The value that some instances write into tokens of every type. It is ignored.
     Ignore,
     /// A session token or a JWT template.
     Session,
@@ -58,7 +58,7 @@ impl Category {
     }
 }
 
-/// A header that asks for nothing but RS256.
+/// A header that requests RS256 and nothing else.
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) kid: Option<Box<str>>,
@@ -67,7 +67,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads a header, or nothing where it holds what is refused.
+    /// Parses a header. Returns `None` if it contains a refused member.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let HeaderRead { header, is_rs256 } = serde_json::from_slice(text).ok()?;
         let kid_len = header.kid.as_ref().map_or(0, |kid| kid.len());
@@ -75,7 +75,7 @@ impl Header {
     }
 }
 
-/// A header as it is being read.
+/// A header while it is being parsed.
 struct HeaderRead {
     header: Header,
     is_rs256: bool,

@@ -1,4 +1,4 @@
-//! Verifies JWTs locally: RS256 and nothing else, signature before claims.
+//! Verifies JWTs locally: only RS256, and the signature before the claims.
 
 mod audience;
 mod checked;

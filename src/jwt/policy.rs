@@ -1,4 +1,4 @@
-//! What a JWT has to satisfy: its signature, its claims.
+//! The requirements for a JWT: its signature and its claims.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::keys::KeySet;
 use crate::scope::Scopes;
 use crate::token::TokenType;
 
-/// What a JWT has to satisfy beyond its signature.
+/// The requirements for a JWT beyond its signature.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JwtPolicy {
     pub(crate) issuer: Option<Box<str>>,
     pub(crate) audience: Audience,
     pub(crate) clients: Clients,
     pub(crate) skew: Duration,
-    /// The longest `exp - iat`, if there is one.
+    /// The maximum of `exp - iat`, if there is one.
     pub(crate) max_lifetime: Option<Duration>,
-    /// Refuses M2M tokens without a class mark, as Clerk minted them before 2026-05-27.
+    /// Rejects M2M tokens without `cat`, as Clerk issued them before 2026-05-27.
     pub(crate) require_cat: bool,
 }
 
-/// A JWT whose signature is right.
+/// A JWT with a valid signature.
 #[derive(Debug)]
 pub(crate) struct Signed {
     claims: Claims,
@@ -36,7 +36,7 @@ pub(crate) struct Signed {
 }
 
 impl UnverifiedJwt<'_> {
-    /// Checks the signature with the keys that the token names.
+    /// Verifies the signature with the keys that the token names.
     pub(crate) fn verify(self, keys: &KeySet) -> Result<Signed, Reason> {
         self.check_signature(keys)?;
         Ok(Signed {
@@ -57,7 +57,7 @@ impl UnverifiedJwt<'_> {
         }
     }
 
-    /// Refuses, before any signature work, a token that lacks a class mark where one is required.
+    /// Rejects a token without `cat` if the policy requires one, before any signature work.
     pub(crate) fn check_token_type(&self, policy: &JwtPolicy) -> Result<(), Reason> {
         let unmarked = self.header.cat == Category::Absent;
         if policy.require_cat && unmarked && self.token_type == TokenType::M2m {
@@ -68,7 +68,7 @@ impl UnverifiedJwt<'_> {
 }
 
 impl Signed {
-    /// Checks the claims and makes the identity.
+    /// Checks the claims and creates the identity.
     pub(crate) fn accept(self, policy: &JwtPolicy, now: Duration) -> Result<MachineAuth, Reason> {
         if !self.claims.are_legal_within() {
             return Err(Reason::BadClaims);
@@ -88,7 +88,8 @@ impl Signed {
 }
 
 impl JwtPolicy {
-    /// Expired from `exp + skew` on; not yet valid until `nbf - skew` or `iat - skew`.
+    /// Checks the times. A token is expired from `exp + skew` on, and not yet valid before `nbf - skew`
+    /// or `iat - skew`.
     fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), Reason> {
         let earliest = UnixMillis::from_duration(now.saturating_sub(self.skew));
         let latest = UnixMillis::from_duration(now.saturating_add(self.skew));
@@ -102,7 +103,7 @@ impl JwtPolicy {
         Ok(())
     }
 
-    /// Without `iat` nobody knows how long the token was meant to live.
+    /// Checks the lifetime. Without `iat`, the lifetime is unknown and the token is rejected.
     fn check_lifetime(&self, claims: &Claims) -> Result<(), Reason> {
         let Some(longest) = self.max_lifetime else {
             return Ok(());
@@ -126,7 +127,7 @@ impl JwtPolicy {
 }
 
 fn m2m(mut claims: Claims) -> MachineAuth {
-    // As Clerk's SDKs do: the machines in `aud` stand in for absent `scopes`.
+    // As in Clerk's SDKs, the machines in `aud` replace absent `scopes`.
     let scopes = claims
         .scopes
         .take()
@@ -341,7 +342,7 @@ mod tests {
         ] {
             let oauth = accept(&policy(), TokenType::OAuth, json!({ "act": act }));
             assert_eq!(oauth.unwrap_err(), Reason::BadClaims, "{act}");
-            // A machine may name a claim of its own so.
+            // A machine may choose this name for a claim of its own.
             assert!(m2m(&policy(), json!({ "act": act })).is_ok(), "{act}");
         }
     }

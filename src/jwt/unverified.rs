@@ -1,4 +1,4 @@
-//! A JWT taken apart, with nothing in it believed.
+//! A parsed JWT that is not trusted yet.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use super::header::{Category, Header, Typ};
 use crate::error::Reason;
 use crate::token::TokenType;
 
-/// A well-formed JWT of a known class. Its signature has not been looked at.
+/// A well-formed JWT of a known token type. Its signature has not been verified.
 #[derive(Debug)]
 pub(crate) struct UnverifiedJwt<'a> {
     pub(super) header: Header,
@@ -20,10 +20,10 @@ pub(crate) struct UnverifiedJwt<'a> {
 }
 
 impl<'a> UnverifiedJwt<'a> {
-    /// Takes a token apart and tells its class.
+    /// Parses a token and determines its type.
     ///
-    /// The decoder refuses padding, foreign characters and stray trailing bits, so that one token
-    /// has one spelling (RFC 7515 §2).
+    /// The decoder rejects padding, illegal characters and non-zero trailing bits, so that each token
+    /// has exactly one spelling (RFC 7515 §2).
     pub(crate) fn parse(token: &'a str) -> Result<Self, Reason> {
         let (message, signature) = token.rsplit_once('.').ok_or(Reason::BadJwt)?;
         let (header, claims) = message.split_once('.').ok_or(Reason::BadJwt)?;
@@ -57,10 +57,10 @@ impl<'a> UnverifiedJwt<'a> {
     }
 }
 
-/// Decides the class from `typ`, `sub` and `cat`, which have to agree.
+/// Determines the token type from `typ`, `sub` and `cat`, which have to agree.
 ///
-/// Session tokens and JWT templates of the same instance carry a good signature too: their class
-/// mark, or a user as the subject of a plain JWT, keeps them out.
+/// Session tokens and JWT templates of the same instance carry a valid signature too. They are rejected
+/// by their `cat`, or because a plain JWT has a user as its subject.
 fn token_type(header: &Header, claims: &Claims) -> Option<TokenType> {
     let is_machine = claims.subject.starts_with("mch_");
     match (header.typ, header.cat) {
@@ -76,7 +76,7 @@ fn token_type(header: &Header, claims: &Claims) -> Option<TokenType> {
     }
 }
 
-/// The longest header that is read, in base64url; Clerk's has 160 bytes.
+/// The maximum length of a header in base64url. Clerk's has 160 bytes.
 const MAX_HEADER_LEN: usize = 1_024;
 
 fn header_bytes(part: &str) -> Option<Vec<u8>> {
@@ -147,7 +147,7 @@ mod tests {
     fn rule_6_base64url_is_canonical() {
         let good = token(None, None, "mch_a");
         assert!(UnverifiedJwt::parse(&good).is_ok());
-        // The two low bits of the last character of a two-byte rest are no data.
+        // The two low bits of the last character of a two-byte remainder are not data.
         for (end, ok) in [
             ("c2ln", true),
             ("c2lnQQ", true),

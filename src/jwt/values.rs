@@ -1,4 +1,4 @@
-//! The types that claims have, where JSON has more than one way to write them.
+//! The types of claims for which JSON has more than one representation.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::identity::UnixMillis;
 use crate::scope::Scopes;
 
-/// The most texts that the lists of one token hold together.
+/// The maximum number of texts in all lists of one token.
 ///
-/// Identifiers of Clerk's are so long that a token of 8 KiB has room for fewer; more are there to
-/// cost time, and they are read before the signature is checked. A list in one text counts each
-/// part, the empty ones too.
+/// Clerk's identifiers are so long that a token of 8 KiB has room for fewer. Lists are parsed before
+/// the signature is checked, so more texts would only cost time. In a list within one text, each part
+/// counts, including empty ones.
 const MAX_TEXTS: usize = 256;
 
 /// How many more texts a token may list.
@@ -26,7 +26,7 @@ impl Default for TextsLeft {
 }
 
 impl TextsLeft {
-    /// Reads a string, or a list of strings.
+    /// Parses a string, or a list of strings.
     pub(super) fn list<'de, A: MapAccess<'de>>(
         &mut self,
         from: &mut A,
@@ -37,7 +37,7 @@ impl TextsLeft {
         }
     }
 
-    /// Reads a space-delimited list, or a list of strings.
+    /// Parses a space-delimited list, or a list of strings.
     pub(super) fn scopes<'de, A: MapAccess<'de>>(
         &mut self,
         from: &mut A,
@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for &mut TextsLeft {
     }
 }
 
-/// Seconds since the epoch, fractions allowed (RFC 7519 §2).
+/// Seconds since the epoch, possibly fractional (RFC 7519 §2).
 pub(super) struct NumericDate(pub(super) UnixMillis);
 
 impl<'de> Deserialize<'de> for NumericDate {
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for NumericDate {
     }
 }
 
-/// The latest time that is read, the end of the year 9999, as RFC 3339 has it.
+/// The latest time that is accepted: the end of the year 9999, as in RFC 3339.
 const LATEST: f64 = 253_402_300_800.0;
 
 fn numeric_date(seconds: &serde_json::Number) -> Option<UnixMillis> {

@@ -1,4 +1,4 @@
-//! The public JWS vectors (Wycheproof) against this crate's reading of tokens.
+//! Runs the public JWS vectors (Wycheproof) against this crate's parser and verification.
 
 use std::time::Duration;
 
@@ -72,8 +72,9 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// Two of the accepted rows have a key with the ROCA weakness (CVE-2017-15361): their signatures
-/// are right, and only a fingerprint of the modulus would tell. Clerk makes the keys; they stay.
+/// Two of the accepted rows have a key with the ROCA weakness (CVE-2017-15361). Their signatures are
+/// valid, and only a fingerprint of the modulus would reveal it. Clerk generates the keys, so the rows
+/// stay accepted.
 #[test]
 fn rule_6_the_public_jws_vectors_are_decided_as_their_policy_says() {
     let rows = rows();

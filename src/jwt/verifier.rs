@@ -1,4 +1,4 @@
-//! Verifies JWTs: a cached verdict, or the signature; keys are fetched where need be.
+//! Verifies JWTs, from the cache or by signature. Fetches the keys if necessary.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +28,11 @@ pub(crate) struct JwtVerifier {
     pub(crate) tasks: Arc<Tasks>,
 }
 
-/// A JWT whose signature and claims were right under one generation of keys.
+/// A JWT whose signature and claims were valid under one generation of keys.
 #[derive(Debug, Clone)]
 pub(crate) struct JwtVerdict {
     pub(crate) auth: MachineAuth,
-    /// The sender's key in the cache of the registry, made once.
+    /// The sender's key in the registry's cache, computed once.
     pub(crate) sender: CacheKey,
     generation: Generation,
 }
@@ -55,32 +55,32 @@ pub(crate) struct Candidate<'a> {
     pub(crate) accept: TokenTypes,
 }
 
-/// Why a JWT was not verified with a set of keys.
+/// Why a JWT was not accepted with a set of keys.
 enum VerifyError {
-    /// It is bad, whatever the keys.
+    /// The token is invalid, regardless of the keys.
     Invalid(Reason),
-    /// There are no keys, or the token does not fit them and might fit newer ones.
+    /// There are no keys, or the token does not match them and might match newer ones.
     KeyMismatch(Reason),
 }
 
-/// What came of trying the keys that are there.
+/// The outcome of an attempt with the current keys.
 enum Attempt {
     Decided(Result<JwtVerdict, AuthError>),
-    /// It fits none of them, and newer ones are on their way.
+    /// The token matches none of them, and newer ones are being fetched.
     Fetching(Flight<()>),
-    /// It fits none of them, and no others are fetched for it now.
+    /// The token matches none of them, and no others are fetched for it now.
     KeyMismatch(Reason),
 }
 
 impl JwtVerifier {
-    /// Returns a verdict that was made under the keys of now.
+    /// Returns a cached verdict that was made with the current keys.
     pub(crate) fn cached(&self, key: &CacheKey, now: Duration) -> Option<JwtVerdict> {
         let generation = self.keys.generation(now, &self.tasks)?;
         let verdict = self.cache.get_fresh(key, now)?;
         (verdict.generation == generation).then_some(verdict)
     }
 
-    /// Verifies a token at once where the keys are there, and after they were fetched where not.
+    /// Verifies a token, immediately if the keys are available and after fetching them otherwise.
     pub(crate) fn verify(
         self: &Arc<Self>,
         candidate: Candidate<'_>,
@@ -103,8 +103,8 @@ impl JwtVerifier {
         }))
     }
 
-    /// Waits for the keys and tries them; once more where the first fetch was under way already, and
-    /// may have begun before the key was published.
+    /// Waits for the keys and verifies the token. Repeats this once if the first fetch was already in
+    /// flight, because that fetch may have started before the key was published.
     async fn verify_after(
         &self,
         mut fetch: Flight<()>,
@@ -118,14 +118,14 @@ impl JwtVerifier {
             match self.attempt(candidate, now, may_refetch) {
                 Attempt::Decided(verdict) => return verdict,
                 Attempt::Fetching(next) => (fetch, may_refetch) = (next, false),
-                // Newer keys might fit, but they could not be fetched.
+                // Newer keys might match, but could not be fetched.
                 Attempt::KeyMismatch(_) if fetched.is_err() => return Err(Reason::NoKeys.into()),
                 Attempt::KeyMismatch(reason) => return Err(self.keys.key_mismatch(reason, now)),
             }
         }
     }
 
-    /// Tries the keys that are there, and those that came meanwhile.
+    /// Tries the current keys, and those that arrived meanwhile.
     fn attempt(&self, candidate: Candidate<'_>, now: Duration, may_refetch: bool) -> Attempt {
         let keys = self.keys.current(now, &self.tasks);
         let reason = match self.verify_with(candidate, keys.as_deref()) {
@@ -139,7 +139,7 @@ impl JwtVerifier {
         match self.keys.refetch(keys.as_deref(), now, &self.tasks) {
             Ok(Refetch::Pending(fetch)) => Attempt::Fetching(fetch),
             Ok(Refetch::Throttled) => Attempt::KeyMismatch(reason),
-            // They are newer than those that were tried, so this ends.
+            // They are newer than those that were tried, so the recursion ends.
             Ok(Refetch::Ready) => self.attempt(candidate, now, may_refetch),
             Err(error) => Attempt::Decided(Err(error)),
         }
@@ -147,7 +147,7 @@ impl JwtVerifier {
 
     /// Verifies a JWT with these keys, and caches the verdict.
     ///
-    /// The type is held against the accepted ones before any signature work or key fetch.
+    /// The token type is checked before any signature work or key fetch.
     fn verify_with(
         &self,
         candidate: Candidate<'_>,

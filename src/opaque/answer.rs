@@ -1,4 +1,4 @@
-//! Makes an identity of the answer to a verification, or tells why it makes none.
+//! Converts Clerk's response to an identity, or to the reason of a rejection.
 
 use serde::Deserialize;
 
@@ -11,17 +11,17 @@ use crate::identity::{
 use crate::jwt::{Audience, Checked, Clients};
 use crate::token::TokenType;
 
-/// What an answer has to satisfy beyond being of the documented form.
+/// The requirements for a response beyond its documented form.
 #[derive(Debug, Clone)]
 pub(crate) struct OpaquePolicy {
-    /// The subjects that an API key may speak for, as prefixes.
+    /// The subjects that an API key may have, as prefixes.
     pub(crate) api_key_subjects: Vec<Box<str>>,
     pub(crate) audience: Audience,
     pub(crate) clients: Clients,
 }
 
 impl OpaquePolicy {
-    /// Reads the body of a 200.
+    /// Parses the body of a 200.
     pub(crate) fn read(
         &self,
         token_type: TokenType,
@@ -92,7 +92,7 @@ fn facts(answer: TokenAnswer<'_>, now: UnixMillis) -> Result<Facts, Reason> {
     })
 }
 
-/// Returns the claims as text, once they are known to be legal JSON.
+/// Returns the claims as text after checking that they are legal JSON.
 fn claims(answer: &TokenAnswer<'_>) -> Result<Option<CustomClaims>, Reason> {
     let Some(claims) = answer.claims else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! Which tokens were good lately: they keep the lane of known tokens when nothing else is cached of
-//! them.
+//! Records which tokens were valid lately. They keep the priority of known tokens after their verdict
+//! has left the cache.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,23 +8,22 @@ use moka::sync::Cache;
 
 use crate::cache::{BuildKeyHasher, CacheKey};
 
-/// A key that is used once a day is no newcomer, whoever floods the service meanwhile.
+/// How long a token is known: a key that is used once a day keeps its priority during a flood.
 const MEMORY: Duration = Duration::from_secs(86_400);
-/// Names that are held at least, ten for each verdict that the default cache holds: names are
-/// small, and tokens in use now and then are many.
+/// The minimum number of keys: ten for each verdict in the default cache. Keys are small, and many
+/// tokens are used only now and then.
 const CAPACITY: u64 = 100_000;
 
-/// Names of tokens that Clerk vouched for within a day, and when.
+/// The cache keys of tokens that Clerk verified within a day, and when.
 ///
 /// # Security
 ///
-/// Only the order in which calls are made goes by it: whether a token is good, Clerk is asked. A
-/// name is forgotten as soon as Clerk rejects its token. It is a keyed hash, and nothing else is
-/// kept with it.
+/// This only affects the order of calls. Whether a token is valid is always decided by Clerk. A key is
+/// removed as soon as Clerk rejects its token. It is a keyed hash, and nothing else is stored with it.
 pub(crate) struct KnownTokens(Cache<CacheKey, Duration, BuildKeyHasher>);
 
 impl KnownTokens {
-    /// Holds `capacity` names, or more.
+    /// Creates a record of `capacity` keys, or of [`CAPACITY`] if that is more.
     pub(crate) fn new(capacity: u64) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity.max(CAPACITY))
@@ -47,7 +46,7 @@ impl KnownTokens {
 }
 
 impl fmt::Debug for KnownTokens {
-    /// Leaves the contents out: moka would print every entry.
+    /// Omits the contents: moka would print every entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KnownTokens").finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Verifies opaque tokens: a cached verdict, or Clerk's.
+//! Verifies opaque tokens, from the cache or with Clerk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::token::{BearerToken, TokenType};
 use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport};
 use crate::upstream::{CallInfo, Endpoint, Permit, UpstreamGuard};
 
-/// When to come back while a machine secret is loaded: a load that fails is not tried sooner.
+/// The `Retry-After` while a machine secret is being loaded. A failed load is not retried sooner.
 const LOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Verifies opaque tokens.
@@ -41,24 +41,25 @@ pub(crate) struct OpaqueVerifier {
     pub(crate) policy: OpaquePolicy,
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) known: KnownTokens,
-    /// For one verification, all waits and tries included.
+    /// The timeout of one verification, including all waits and retries.
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Bounds the tokens that wait for a machine secret which is not loaded yet. Each waits in a task,
-/// and before the budget of calls is asked.
+/// Bounds the tokens that wait for a machine secret that is not loaded yet. Each of them waits in a
+/// task, before the call budget is charged.
 #[derive(Debug)]
 pub(crate) struct LoadQueue(Semaphore);
 
 impl Default for LoadQueue {
-    /// As many as calls are under way by default.
+    /// As many as the default number of calls in flight, 256: more could not be verified at once after
+    /// the load.
     fn default() -> Self {
         Self(Semaphore::new(256))
     }
 }
 
-/// One token to ask Clerk about.
+/// A token to verify with Clerk.
 struct Verification {
     token_type: TokenType,
     token: SecretString,
@@ -66,7 +67,7 @@ struct Verification {
     deadline: Instant,
 }
 
-/// What came of asking with one secret.
+/// The outcome of a call with one secret.
 enum Attempt {
     Ended(Outcome<MachineAuth>),
     /// Clerk does not know the secret.
@@ -89,7 +90,7 @@ impl OpaqueVerifier {
         self.cache.get_fresh(key, now)
     }
 
-    /// Verifies a token: answers from the cache where that is possible, and asks Clerk where not.
+    /// Verifies a token, from the cache if possible and with Clerk otherwise.
     pub(crate) fn verify(
         self: &Arc<Self>,
         token_type: TokenType,
@@ -105,7 +106,7 @@ impl OpaqueVerifier {
         self.cache.get_or_fetch(key, now, wait, fetch)
     }
 
-    /// Asks Clerk about a token.
+    /// Verifies a token with Clerk.
     async fn fetch(
         self: Arc<Self>,
         token_type: TokenType,
@@ -141,8 +142,8 @@ impl OpaqueVerifier {
         outcome
     }
 
-    /// Takes a genuine token that can never be accepted here for a bad one: its verdict has no place
-    /// among the valid ones, and its renewals none among the calls for known tokens.
+    /// Turns a valid verdict into a rejection if the token can never be accepted here. Such a verdict
+    /// must not evict accepted ones, nor be refreshed with the priority of known tokens.
     fn for_this_receiver(&self, outcome: Outcome<MachineAuth>) -> Outcome<MachineAuth> {
         match &outcome {
             Outcome::Valid(MachineAuth::M2m(token)) => match self.receiver.check_opaque(token) {
@@ -153,12 +154,12 @@ impl OpaqueVerifier {
         }
     }
 
-    /// Asks Clerk whether it takes the machine secret, by a token that nobody has; `key` is one that
-    /// no token has.
+    /// Checks that Clerk accepts the machine secret, by verifying a token that does not exist. `key` is
+    /// the cache key of no token.
     ///
     /// # Errors
     ///
-    /// Fails if it does not, or if that cannot be found out.
+    /// Returns an error if Clerk refuses the secret, or if that cannot be determined.
     pub(crate) async fn check_machine_secret(
         self: Arc<Self>,
         key: CacheKey,
@@ -193,11 +194,11 @@ impl OpaqueVerifier {
         outcome
     }
 
-    /// Selects the secret to ask with; the machine secret for M2M tokens, since Clerk then checks
+    /// Selects the secret for the call: the machine secret for M2M tokens, because Clerk then checks
     /// that the token may reach this machine.
     ///
-    /// Fails with `OwnSecret` for an API key that is the machine secret of this service, which looks
-    /// like one. A managed secret is loaded first: until then nobody knows.
+    /// A machine secret looks like an API key. An API key that is the machine secret of this service
+    /// fails with `OwnSecret`. A managed secret is loaded first, because it cannot be compared before.
     async fn credential(&self, verification: &Verification) -> Result<Credential, Reason> {
         let (token, deadline) = (&verification.token, verification.deadline);
         let choice = match verification.token_type {
@@ -228,7 +229,7 @@ impl OpaqueVerifier {
 
     fn no_secret(&self, reason: Reason) -> Outcome<MachineAuth> {
         if reason == Reason::Overload {
-            // Too many wait, which says nothing about Clerk.
+            // Too many tokens are waiting, which says nothing about Clerk.
             return Outcome::Unavailable(AuthError::unavailable_for(reason, LOAD_PAUSE));
         }
         self.upstream.note(match reason {
@@ -276,7 +277,7 @@ impl OpaqueVerifier {
         }
     }
 
-    /// Reads the answer, and reports what it says of Clerk.
+    /// Reads the response, and reports what it says about Clerk.
     fn judge(
         &self,
         token_type: TokenType,
@@ -298,7 +299,7 @@ impl OpaqueVerifier {
         }
     }
 
-    /// An answer that is not of the documented form is no answer.
+    /// Parses a 200. A body that is not of the documented form gives no verdict.
     fn read(
         &self,
         token_type: TokenType,
@@ -316,7 +317,7 @@ impl OpaqueVerifier {
     }
 }
 
-/// Tells a Clerk that refuses to give the machine secret from one that does not answer.
+/// Distinguishes a Clerk that refuses to return the machine secret from one that does not respond.
 pub(crate) fn load_failure(error: &AdminError) -> Reason {
     match error.api() {
         Some(api) if api.status.is_client_error() && !api.is_rate_limited() => Reason::Credentials,
@@ -328,7 +329,7 @@ pub(crate) fn load_failure(error: &AdminError) -> Reason {
 
 /// Writes `{"<member>":"<token>"}` into memory that is wiped when it is dropped.
 ///
-/// The alphabet of a bearer token holds nothing that JSON would escape.
+/// The alphabet of a bearer token contains nothing that JSON would escape.
 fn body(member: &str, token: &SecretString) -> Bytes {
     let parts = ["{\"", member, "\":\"", token.expose_secret(), "\"}"];
     let len = parts.iter().map(|part| part.len()).sum();
@@ -343,12 +344,12 @@ fn log(token_type: TokenType, outcome: &Outcome<MachineAuth>) {
     let token_type = token_type.as_str();
     match outcome {
         Outcome::Valid(auth) => {
-            tracing::debug!(token_type, id = auth.id(), "Clerk vouches for a token");
+            tracing::debug!(token_type, id = auth.id(), "Clerk verified a token");
         }
-        Outcome::Rejected(reason) => tracing::debug!(token_type, ?reason, "Clerk rejects a token"),
+        Outcome::Rejected(reason) => tracing::debug!(token_type, ?reason, "Clerk rejected a token"),
         Outcome::Unavailable(error) => {
             let reason = error.reason();
-            // The gate reports once that something is wrong; this line may come for every request.
+            // The guard reports a problem once. This line may be logged for every request.
             tracing::debug!(token_type, reason, "a token could not be verified");
         }
     }

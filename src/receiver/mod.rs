@@ -1,9 +1,9 @@
 //! Whether a sender may reach this machine (M2M tokens only).
 //!
-//! 1. Where this machine's id is known, the scopes of an opaque token hold it. Clerk wrote them.
+//! 1. If this machine's id is known, the scopes of an opaque token must contain it. Clerk wrote them.
 //! 2. The scopes and the audience of a JWT are claims that its sender chose. A JWT is bound by the
-//!    scopes of the sending machine at Clerk (registry), or by a list of senders, or, if the
-//!    service says so, by those claims or by nothing.
+//!    scopes of the sending machine at Clerk (registry) or by a list of senders. If the service is
+//!    configured so, it is bound by those claims, or not at all.
 //! 3. A list of senders binds opaque tokens too.
 
 mod registry;
@@ -23,11 +23,11 @@ use crate::cache::CacheKey;
 /// How the sender of a JWT is bound to this machine.
 #[derive(Debug)]
 pub(crate) enum SenderRule {
-    /// Clerk says which machines the sender may reach.
+    /// Clerk's registry lists the machines that the sender may reach.
     Registry(Arc<Registry>),
-    /// These senders, and no others.
+    /// Only these senders may call.
     Listed(Box<[MachineId]>),
-    /// Whoever claims that the token is for this machine.
+    /// Any sender may call whose token names this machine in its claims.
     ScopeClaims,
     /// Every machine of the instance.
     Any,
@@ -49,7 +49,7 @@ impl Receiver {
         }
     }
 
-    /// Decides on a JWT; `name` is that of its sender in the registry.
+    /// Checks a JWT. `name` is the key of its sender in the registry's cache.
     pub(crate) fn check_jwt(
         &self,
         token: &M2mToken,
@@ -76,7 +76,7 @@ impl Receiver {
         }
     }
 
-    /// Without a machine id nothing can be claimed for us, so nothing passes.
+    /// Without a machine id, no claim can name this machine, so every token is rejected.
     fn check_claims(&self, token: &M2mToken) -> Result<(), Reason> {
         let names_me = |me: &MachineId| token.scopes().contains(me.as_str());
         self.me

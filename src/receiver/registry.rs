@@ -1,4 +1,4 @@
-//! Asks Clerk which machines a sender may reach, and remembers the answer like a verdict.
+//! Fetches from Clerk which machines a sender may reach, and caches the result like a verdict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,21 +30,22 @@ impl CacheValue for Sender {
     }
 }
 
-/// What a registry is made of.
+/// The parts of a registry.
 #[derive(Debug)]
 pub(crate) struct RegistryParts {
     pub(crate) me: MachineId,
     pub(crate) admin: AdminClient,
     pub(crate) cache: Arc<VerdictCache<Sender>>,
     pub(crate) upstream: Arc<UpstreamGuard>,
-    /// For one question, all waits and tries included.
+    /// The timeout of one fetch, including all waits and retries.
     pub(crate) timeout: Duration,
 }
 
-/// Knows which senders may reach this machine.
+/// Decides which senders may reach this machine.
 ///
-/// To take a machine out of the sender's scopes at Clerk so ends its JWTs here, although they have
-/// not expired: the kill switch that Clerk itself lacks.
+/// Removing a machine from the sender's scopes in Clerk therefore cuts off the sender's JWTs here
+/// within the revocation budget, even before they expire. Clerk itself has no such kill switch for
+/// JWTs.
 #[derive(Debug)]
 pub(crate) struct Registry {
     parts: RegistryParts,
@@ -69,7 +70,8 @@ impl Registry {
                 async move {
                     match sender {
                         Some(sender) => registry.ask(sender, key).await,
-                        // A signed subject that is no machine's identifier: there is no such machine.
+                        // A signed subject that is not the identifier of a machine: there is no such
+                        // machine.
                         None => Outcome::Rejected(Reason::WrongReceiver),
                     }
                 }
@@ -79,8 +81,8 @@ impl Registry {
         lookup.and_then(|_| Ok(()))
     }
 
-    /// A signature that is right has brought us here, so nobody can make these questions up: they
-    /// go in the lane of known tokens.
+    /// Fetches the machines that a sender may reach. Only a valid signature leads here, so nobody can
+    /// make up these calls. They have the priority of known tokens.
     async fn ask(self: Arc<Self>, sender: MachineId, key: CacheKey) -> Outcome<Sender> {
         let deadline = clock::after(self.parts.timeout);
         let call = CallInfo {
@@ -107,13 +109,13 @@ impl Registry {
 }
 
 fn refusal(error: &AdminError, permit: Permit<'_>) -> Outcome<Sender> {
-    tracing::debug!(%error, "the registry gave no answer");
+    tracing::debug!(%error, "the registry could not be read");
     let Some(api) = error.api() else {
         let is_lost = error.kind() == AdminErrorKind::Transport && !error.is_unreadable();
         return Outcome::Unavailable(permit.report_lost(!is_lost));
     };
     let class = match ResponseClass::of_error(api) {
-        // Only a machine that does not exist is a no.
+        // Only a machine that does not exist is a rejection.
         ResponseClass::InvalidToken if !api.is_not_found() => ResponseClass::Unexpected,
         class => class,
     };
