@@ -1,4 +1,4 @@
-//! One RSA key, parsed once, that verifies RS256 and nothing else.
+//! An RSA key that is parsed once and verifies only RS256.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ const MIN_BITS: usize = 2048;
 /// Why a key is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum KeyError {
-    #[error("it is no RSA public key")]
+    #[error("it is not an RSA public key")]
     NotRsa,
     #[error("its modulus has fewer than 2048 bits")]
     Weak,
     #[error("it is not meant for RS256 signatures")]
     OtherUse,
-    #[error("it holds private members")]
+    #[error("it contains private members")]
     Private,
     #[error("it has no key id")]
     KeyId,
@@ -24,12 +24,12 @@ pub(crate) enum KeyError {
 
 /// An RSA key of at least 2048 bits.
 ///
-/// It is parsed once, when the key set is read: jsonwebtoken's verifier parses the key for each
-/// token, which is about 2 µs of 17. Of jsonwebtoken only the JWK types are used.
+/// It is parsed once, when the key set is read. jsonwebtoken's verifier parses the key for each token,
+/// which takes about 2 µs of 17. Only the JWK types of jsonwebtoken are used.
 pub(crate) struct VerificationKey(ParsedPublicKey);
 
 impl VerificationKey {
-    /// Takes modulus and exponent, big-endian.
+    /// Creates a key from its modulus and exponent, both big-endian.
     pub(crate) fn new(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         if bits(n) < MIN_BITS {
             return Err(KeyError::Weak);
@@ -61,7 +61,8 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// RFC 8017 §3.1: odd and at least 3. With an exponent of 1 anybody can sign anything.
+/// Returns `true` if the exponent is odd and at least 3 (RFC 8017 §3.1). With an exponent of 1, anybody
+/// can sign anything.
 fn is_sound_exponent(e: &[u8]) -> bool {
     let odd = e.last().is_some_and(|byte| byte % 2 == 1);
     odd && e != [1]

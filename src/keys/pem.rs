@@ -1,4 +1,4 @@
-//! Reads the PEM public key of an instance in the spellings in which environments hold it.
+//! Parses the PEM public key of an instance, in the forms in which environment variables hold it.
 
 use aws_lc_rs::rsa::PublicKey;
 use base64::Engine as _;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::key::{KeyError, VerificationKey};
 
-/// Why a text is not taken as the instance's public key.
+/// Why a text is not a public key of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PemError {
     #[error("it is a private key; use the public key of the Clerk dashboard")]
@@ -17,8 +17,8 @@ pub(crate) enum PemError {
     Key(#[from] KeyError),
 }
 
-/// Reads a key: PEM with or without its header lines, with real or escaped (`\n`) line breaks or
-/// none at all, or that PEM once more in base64.
+/// Parses a key. Accepts PEM with or without its header lines, with real or escaped (`\n`) line breaks
+/// or none at all, and such a PEM encoded in base64 once more.
 pub(crate) fn parse(text: &str) -> Result<VerificationKey, PemError> {
     let text = text.trim().trim_matches(['"', '\'']).replace("\\n", "\n");
     if let Some(body) = body(&text)? {
@@ -39,7 +39,7 @@ pub(crate) fn parse(text: &str) -> Result<VerificationKey, PemError> {
     }
 }
 
-/// Returns what stands between the header and the footer line, or `None` where there is none.
+/// Returns the text between the header and the footer line, or `None` if there are no such lines.
 fn body(text: &str) -> Result<Option<&str>, PemError> {
     let Some((_, rest)) = text.split_once("-----BEGIN ") else {
         return Ok(None);

@@ -1,30 +1,31 @@
-//! For how long fetched keys count, and when they may be fetched again.
+//! For how long fetched keys are used, and when they may be fetched again.
 
 use std::time::Duration;
 
 use crate::cache::Deadlines;
 use crate::random::vary;
 
-/// The lengths of the windows in which a key set is used and fetched.
+/// The periods for which a key set is used, and the pauses between fetches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyRefreshPolicy {
-    /// Used without a question, ±10 %.
+    /// Used without a fetch for this time, ±10 %.
     pub(crate) fresh: Duration,
     /// Fetched again this long before the fresh time ends.
     pub(crate) refresh_ahead: Duration,
-    /// A token with an unknown key or a bad signature causes at most one fetch in this time.
+    /// A token with an unknown key or a wrong signature causes at most one fetch in this time.
     pub(crate) cooldown: Duration,
     /// The age up to which keys are used while no newer ones can be fetched.
     pub(crate) max_stale: Duration,
 }
 
-/// The first pause after a failed fetch; doubled for each further failure.
+/// The first pause after a failed fetch. It doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause after a failed fetch.
+/// The longest pause after a failed fetch, so that a recovery is noticed within half a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl KeyRefreshPolicy {
-    /// Time counts from the question: the keys may have changed any time since.
+    /// Returns the deadlines of keys requested at `asked_at`. Time counts from the request, because the
+    /// keys may have changed at any time since.
     pub(super) fn deadlines(&self, asked_at: Duration) -> Deadlines {
         let fresh_until = asked_at.saturating_add(vary(self.fresh, 0.1));
         Deadlines {
@@ -35,7 +36,7 @@ impl KeyRefreshPolicy {
     }
 }
 
-/// Returns the pause after so many failed fetches in a row.
+/// Returns the pause after this number of consecutive failed fetches.
 pub(super) fn pause_after(failures: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     doubled.min(LONGEST_PAUSE)

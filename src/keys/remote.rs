@@ -1,18 +1,20 @@
-//! Published keys: fetched, used and renewed; readers never wait on a lock.
+//! Published keys: fetched, used and refreshed. Readers never wait for a lock.
 //!
-//! 1. They are fetched at first need, and renewed in the background before they are old.
-//! 2. Those that went out of use while nobody asked are renewed before they are used again.
-//! 3. While they cannot be renewed they stay in use, up to a bounded age; tries are spaced.
-//! 4. A token that names an unknown key, or whose signature is wrong, may cause one fetch per
-//!    cooldown, counted from the last try that such a token caused, whatever came of it. A renewal
-//!    does not count: keys that were rotated just after it must not wait. Clerk's `kid` is the
-//!    instance's id, so a new key may come under the old name. While the last fetch failed, such a
-//!    token may be good: nobody can tell, and it is answered with 503.
-//! 5. A fetched set replaces the former one and never adds to it. A set that cannot be used
-//!    replaces nothing.
-//! 6. A set with other contents starts a generation; what was verified under an older one is over.
-//! 7. A fetch that is cut off, as by the end of its runtime, was no try. One that stands still on a
-//!    runtime that nobody drives is replaced, and what it brings later does not undo newer keys.
+//! 1. Keys are fetched when they are first needed, and refreshed in the background before they expire.
+//! 2. Keys that expired while they were not used are refreshed before they are used again.
+//! 3. While keys cannot be refreshed, they stay in use up to a maximum age. Attempts are spaced.
+//! 4. A token that names an unknown key, or whose signature is wrong, may cause one fetch per cooldown.
+//!    The cooldown counts from the last attempt that such a token caused, whatever its outcome. A
+//!    refresh does not count: keys that were rotated just after it must not have to wait. Clerk's `kid`
+//!    is the id of the instance, so a new key may have the same `kid`. While the last fetch failed,
+//!    such a token may be valid, and it is rejected with 503.
+//! 5. A fetched set replaces the previous one and never extends it. A set without a usable key replaces
+//!    nothing.
+//! 6. A set with different contents starts a new generation. Verdicts from older generations are not
+//!    used.
+//! 7. A fetch that is cancelled, for instance because its runtime shuts down, does not count as an
+//!    attempt. A fetch on a runtime that nobody drives is replaced, and a late result of it does not
+//!    replace newer keys.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,12 +33,12 @@ use crate::problem::ProblemRecord;
 use crate::single_flight::{Flight, SingleFlight};
 use crate::tasks::Tasks;
 
-/// What is to be had beyond the keys that a token does not fit.
+/// The result of a request for keys newer than those that a token does not match.
 pub(crate) enum Refetch {
-    /// They are here.
+    /// Newer keys are available.
     Ready,
     Pending(Flight<()>),
-    /// That was tried lately.
+    /// A fetch was attempted lately.
     Throttled,
 }
 
@@ -46,9 +48,9 @@ pub(crate) struct RemoteKeySet {
     source: KeySource,
     policy: KeyRefreshPolicy,
     state: ArcSwap<State>,
-    /// Held while the state is replaced, which nothing awaits.
+    /// Held while the state is replaced. Nothing is awaited meanwhile.
     changing: Mutex<()>,
-    /// When a token that does not fit may cause the next fetch, in monotonic milliseconds.
+    /// When a token that matches no key may cause the next fetch, in monotonic milliseconds.
     next_refetch: AtomicU64,
     fetches: SingleFlight<(), ()>,
     record: ProblemRecord,
@@ -75,7 +77,7 @@ impl RemoteKeySet {
         fetched.is_some_and(|fetched| state.serves(fetched, now))
     }
 
-    /// Returns what is wrong, and was wrong, with the fetches.
+    /// Returns the current and the last problem with the fetches.
     pub(super) const fn record(&self) -> &ProblemRecord {
         &self.record
     }
@@ -97,7 +99,7 @@ impl RemoteKeySet {
         self.in_use(now, tasks, |fetched| fetched.keys.generation)
     }
 
-    /// Takes something of the keys in use, and begins to renew them where that is due.
+    /// Maps the keys in use, and starts a refresh if one is due.
     fn in_use<T>(
         self: &Arc<Self>,
         now: Duration,
@@ -107,7 +109,7 @@ impl RemoteKeySet {
         let state = self.state.load();
         let fetched = state.fetched.as_ref()?;
         if now >= fetched.deadlines.refresh_at && now >= state.next_try {
-            // Whether it worked shows at a later look.
+            // A later lookup shows whether it succeeded.
             let _detached = self.fetch_if(tasks, || true);
         }
         state.serves(fetched, now).then(|| take(fetched))
@@ -132,13 +134,13 @@ impl RemoteKeySet {
         if let Some(fetch) = self.fetch_if(tasks, || self.claim_refetch(now))? {
             return Ok(Refetch::Pending(fetch));
         }
-        // A fetch may have landed since they were seen.
+        // A fetch may have finished since the keys were read.
         let current = self.current(now, tasks);
         let current = current.filter(|keys| keys.generation != seen);
         Ok(current.map_or(Refetch::Throttled, |_| Refetch::Ready))
     }
 
-    /// Lets one caller through for each cooldown; asked while no fetch can begin or end.
+    /// Returns `true` to one caller per cooldown. Called while no fetch can start or end.
     fn claim_refetch(&self, now: Duration) -> bool {
         let is_due = millis(now) >= self.next_refetch.load(Ordering::Relaxed);
         if is_due {
@@ -148,7 +150,7 @@ impl RemoteKeySet {
         is_due
     }
 
-    /// Joins the fetch that is under way, or begins one if that is allowed.
+    /// Joins the fetch in flight, or starts one if that is allowed.
     fn fetch_if(
         self: &Arc<Self>,
         tasks: &Tasks,
@@ -195,7 +197,7 @@ impl RemoteKeySet {
         begun.end();
     }
 
-    /// Replaces the state, if there is a new one.
+    /// Replaces the state if `edit` returns a new one.
     fn change(&self, edit: impl FnOnce(&State) -> Option<State>) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = edit(&self.state.load()) {
@@ -220,12 +222,12 @@ impl RemoteKeySet {
                 return None;
             }
             let (keys, tag) = match (fetched, state.fetched.clone()) {
-                // Other keys came meanwhile: what is unchanged is not them.
+                // Other keys arrived meanwhile, so "unchanged" does not refer to the current ones.
                 (Fetched::Unchanged, Some(fetched)) if fetched.tag.as_ref() != known => {
                     return None;
                 }
                 (Fetched::Unchanged, Some(fetched)) => (fetched.keys, fetched.tag),
-                // Never: without a tag, `source` takes 304 for an error.
+                // Unreachable: without a tag, `source` treats 304 as an error.
                 (Fetched::Unchanged, None) => return None,
                 (Fetched::Keys(set, tag), fetched) => (next_snapshot(set, fetched), tag),
             };
@@ -244,11 +246,11 @@ impl RemoteKeySet {
     }
 }
 
-/// A fetch under way. It is noted as a try at once, so that one that panics is followed by a pause
-/// like any other.
+/// A fetch in flight. It is recorded as an attempt at once, so that one that panics is followed by a
+/// pause like any other.
 struct Try<'a> {
     keys: &'a RemoteKeySet,
-    /// The tag of the keys that were held when it began.
+    /// The entity tag of the keys when the fetch started.
     known: Option<HeaderValue>,
     next_try_before: Duration,
     next_try: Duration,
@@ -295,7 +297,7 @@ impl Drop for Try<'_> {
 
 fn report(error: &FetchError, have_keys: bool) {
     if have_keys {
-        tracing::warn!(%error, "the keys could not be renewed; the former ones stay in use");
+        tracing::warn!(%error, "the keys could not be refreshed; the previous ones stay in use");
     } else {
         tracing::error!(%error, "the keys could not be fetched");
     }
@@ -316,7 +318,7 @@ mod tests {
         KeySet::parse(jwk.as_bytes()).unwrap()
     }
 
-    /// Keys that nobody can renew now: a token that did not fit has just caused a fetch.
+    /// Keys that cannot be refreshed now, because a token that matched none has just caused a fetch.
     fn fetched(generation: Generation, port: u16) -> Arc<RemoteKeySet> {
         let retry = RetryPolicy {
             deadline: HOUR,
@@ -357,10 +359,10 @@ mod tests {
         assert!(matches!(current(2), Refetch::Throttled));
     }
 
-    /// Eight tokens at once: one may fetch, and each of the others has to wait for that.
+    /// Eight tokens at once: one may cause a fetch, and each of the others has to wait for it.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn rule_7_nobody_is_turned_away_while_another_begins_a_fetch() {
-        // It takes connections and never answers.
+        // It accepts connections and never responds.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let keys = fetched(1, silent.local_addr().unwrap().port());
         for round in 1..=1_000_u32 {

@@ -11,25 +11,25 @@ use serde_json::Value;
 
 use super::key::{KeyError, VerificationKey};
 
-/// The most keys that are read from one set; Clerk publishes one or two.
+/// The maximum number of keys in one set. Clerk publishes one or two.
 const MAX_KEYS: usize = 64;
 
-/// The most keys that are tried for one token.
+/// The maximum number of keys that are tried for one token: the old and the new one of a rotation.
 const MAX_KEYS_OF_ONE_ID: usize = 2;
 
-/// Members that only a private or a symmetric key has (RFC 7518 §6.3.2, §6.4).
+/// Members that only private or symmetric keys have (RFC 7518 §6.3.2, §6.4).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Why a document is not taken as a key set.
+/// Why a document is not a usable key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum KeySetError {
-    #[error("it is no JWK set")]
+    #[error("it is not a JWK set")]
     Syntax,
-    #[error("it holds no key that is usable for RS256")]
+    #[error("it contains no key that is usable for RS256")]
     Empty,
 }
 
-/// The keys of one instance, by key id. Never changed, only replaced as a whole.
+/// The keys of one instance by key id. A set is never changed, only replaced as a whole.
 #[derive(Debug, PartialEq)]
 pub(crate) struct KeySet {
     keys: Keys,
@@ -37,7 +37,7 @@ pub(crate) struct KeySet {
 
 #[derive(Debug, PartialEq)]
 enum Keys {
-    /// A configured key: the `kid` of a token is not looked at.
+    /// A configured key. The `kid` of a token is ignored.
     Static(VerificationKey),
     Published(Vec<(Box<str>, VerificationKey)>),
 }
@@ -49,10 +49,10 @@ impl KeySet {
         }
     }
 
-    /// Reads a published set.
+    /// Parses a published set.
     ///
-    /// One key that cannot be used is left out and the others stay; a set without any usable key
-    /// is an error, so that a broken answer never replaces good keys.
+    /// A key that cannot be used is skipped, and the others are used. A set without any usable key is
+    /// an error, so that a broken response never replaces working keys.
     pub(crate) fn parse(document: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document {
@@ -67,7 +67,7 @@ impl KeySet {
             .filter_map(|jwk| match read(jwk) {
                 Ok(key) => Some(key),
                 Err(reason) => {
-                    tracing::warn!(%reason, "a published key is left out");
+                    tracing::warn!(%reason, "a published key is skipped");
                     None
                 }
             });
@@ -83,8 +83,8 @@ impl KeySet {
 
     /// Returns the keys that a token names: none, one or two.
     ///
-    /// A token without `kid` is tried with the only key there is, and with none if there are more:
-    /// trying each key in turn would let one request cost many verifications.
+    /// A token without `kid` is tried with the only key of the set, and with none if there are more.
+    /// Trying each key in turn would let one request cost many verifications.
     pub(crate) fn find(&self, kid: Option<&str>) -> impl Iterator<Item = &VerificationKey> {
         let (pinned, published) = match &self.keys {
             Keys::Static(key) => (Some(key), [].as_slice()),
@@ -97,16 +97,16 @@ impl KeySet {
     }
 }
 
-/// A set of one key, for fuzzing.
+/// Creates a set of one key, for fuzzing.
 #[cfg(fuzzing)]
 pub(crate) fn fixed(n: &[u8], e: &[u8]) -> Option<KeySet> {
     VerificationKey::new(n, e).ok().map(KeySet::fixed)
 }
 
-/// Keeps two keys of one id and leaves further ones out.
+/// Keeps two keys per id and skips further ones.
 ///
-/// A `kid` of Clerk's is the id of the instance, so a rotation may publish the old and the new key
-/// under one name. Each of them costs a verification, so there is a bound.
+/// Clerk's `kid` is the id of the instance, so a rotation may publish the old and the new key under the
+/// same id. Each of them costs a verification, hence the bound.
 fn at_most_two_of_one_id(
     keys: Vec<(Box<str>, VerificationKey)>,
 ) -> Vec<(Box<str>, VerificationKey)> {
@@ -119,7 +119,7 @@ fn at_most_two_of_one_id(
         if of_this_id().count() < MAX_KEYS_OF_ONE_ID {
             kept.push((id, key));
         } else {
-            tracing::warn!("a published key is left out: two others have its key id");
+            tracing::warn!("a published key is skipped: two others have the same key id");
         }
     }
     kept
@@ -149,7 +149,8 @@ fn components(rsa: &RSAKeyParameters) -> Result<VerificationKey, KeyError> {
     VerificationKey::new(&decode(&rsa.n)?, &decode(&rsa.e)?)
 }
 
-/// RFC 7517 §4.2–4.4: `use`, `key_ops` and `alg` are optional, and binding where they stand.
+/// Returns `true` if a key may verify RS256. `use`, `key_ops` and `alg` are optional, and binding if
+/// present (RFC 7517 §4.2–4.4).
 fn is_for_rs256(common: &CommonParameters) -> bool {
     let signs = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
     let verifies = common

@@ -1,4 +1,4 @@
-//! What is held of the published keys, and what is known of the tries to fetch them.
+//! The state of the published keys, and of the attempts to fetch them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use super::refresh::pause_after;
 use super::set::KeySet;
 use crate::cache::Deadlines;
 
-/// Numbers the contents of the key set.
+/// The number of a version of the key set's contents.
 pub(crate) type Generation = u64;
 
-/// Keys that are fit for use, and what they were called when they were read.
+/// A key set and its generation.
 #[derive(Debug)]
 pub(crate) struct KeySnapshot {
     pub(crate) set: KeySet,
     pub(crate) generation: Generation,
 }
 
-/// The state of a store; replaced as a whole.
+/// The state of a store. It is replaced as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     pub(super) fetched: Option<FetchedKeys>,
-    /// Failed fetches since the last good one.
+    /// Failed fetches since the last successful one.
     pub(super) failures: u32,
     pub(super) next_try: Duration,
 }
@@ -38,19 +38,20 @@ pub(super) struct FetchedKeys {
 }
 
 impl State {
-    /// Rules 2 and 3: keys past their fresh time serve only while renewing them fails.
+    /// Returns `true` if the keys may be used. Expired keys are used only while refreshing them fails
+    /// (rules 2 and 3).
     pub(super) fn serves(&self, fetched: &FetchedKeys, now: Duration) -> bool {
         now < fetched.deadlines.fresh_until
             || (self.failures > 0 && now < fetched.deadlines.stale_until)
     }
 
-    /// Returns `true` if the keys were asked for after that.
+    /// Returns `true` if the keys were requested after `asked_at`.
     pub(super) fn is_newer_than(&self, asked_at: Duration) -> bool {
         let fetched = self.fetched.as_ref();
         fetched.is_some_and(|fetched| fetched.fetched_at > asked_at)
     }
 
-    /// The state while a try is under way.
+    /// Returns the state while an attempt is in flight.
     pub(super) fn tried(&self, now: Duration) -> Self {
         let pause = pause_after(self.failures.saturating_add(1));
         Self {
@@ -60,13 +61,13 @@ impl State {
     }
 }
 
-/// Keeps the generation where the contents are the same.
+/// Returns the next snapshot. The generation stays the same if the contents do.
 pub(super) fn next_snapshot(set: KeySet, former: Option<FetchedKeys>) -> Arc<KeySnapshot> {
     match former {
         Some(fetched) if fetched.keys.set == set => fetched.keys,
         former => {
             let generation = former.map_or(0, |fetched| fetched.keys.generation.saturating_add(1));
-            tracing::info!(generation, "a new key set is in use");
+            tracing::info!(generation, "using a new key set");
             Arc::new(KeySnapshot { set, generation })
         }
     }

@@ -1,4 +1,4 @@
-//! Fetches the key set of an instance: from the Backend API, or from its public address.
+//! Fetches the key set of an instance, from the Backend API or from its public URL.
 
 use http::{HeaderValue, StatusCode, header};
 use url::Url;
@@ -9,38 +9,38 @@ use crate::secret::{InstanceSecret, SecretKey};
 use crate::setting::{API_URL, PUBLISHABLE_KEY, SECRET_KEY};
 use crate::transport::{Answer, Call, KEY_SET_LIMIT, RetryPolicy, Transport, TransportError};
 
-/// Where a key set comes from.
+/// Where a key set is fetched from.
 #[derive(Debug)]
 pub(crate) struct KeySource {
     transport: Transport,
     url: Url,
-    /// The public address of an instance asks for no secret.
+    /// The public URL of an instance needs no secret.
     secret: Option<InstanceSecret>,
     retry: RetryPolicy,
 }
 
-/// What a fetch brought.
+/// The result of a fetch.
 pub(crate) enum Fetched {
-    /// The set is the one that the given entity tag stands for (RFC 9110 §13.1.2).
+    /// The set still has the given entity tag (RFC 9110 §13.1.2).
     Unchanged,
     Keys(KeySet, Option<HeaderValue>),
 }
 
-/// Why a fetch brought nothing.
+/// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("{0}")]
     Transport(#[from] TransportError),
     #[error("Clerk refuses the secret of this service ({0}); check {SECRET_KEY}")]
     Refused(StatusCode),
-    #[error("there is no key set ({status}); check {setting}")]
+    #[error("the key set does not exist ({status}); check {setting}")]
     Missing {
         status: StatusCode,
         setting: &'static str,
     },
-    #[error("the key set was answered with status {0}")]
+    #[error("the request for the key set failed with status {0}")]
     Status(StatusCode),
-    #[error("the key set was not taken: {0}")]
+    #[error("the key set is not usable: {0}")]
     Set(#[from] KeySetError),
 }
 
@@ -101,7 +101,8 @@ impl KeySource {
         }
     }
 
-    /// Asks with the secret in use, and with the other one if that is refused and there is one.
+    /// Sends the request with the secret in use. If it is refused, retries with the other one if there
+    /// is one.
     async fn ask(&self, known: Option<HeaderValue>) -> Result<Answer, TransportError> {
         let used = self.secret.as_ref().map(InstanceSecret::in_use);
         let call = self.call(known.clone(), used.as_deref());

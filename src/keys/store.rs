@@ -1,4 +1,4 @@
-//! The keys of one instance, wherever they come from.
+//! The keys of one instance, configured or fetched.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::tasks::Tasks;
 /// The keys of one instance.
 #[derive(Debug)]
 pub(crate) enum KeyStore {
-    /// A configured key: in use for good, and nothing is ever fetched for it.
+    /// A configured key, which is used forever and never fetched.
     Static(Arc<KeySnapshot>),
     Remote(Arc<RemoteKeySet>),
 }
@@ -35,7 +35,7 @@ impl KeyStore {
         Self::Remote(Arc::new(RemoteKeySet::new(source, policy, clock)))
     }
 
-    /// Returns the keys to use now, or `None` where they have to be fetched first.
+    /// Returns the current keys, or `None` if they have to be fetched first.
     pub(crate) fn current(&self, now: Duration, tasks: &Tasks) -> Option<Arc<KeySnapshot>> {
         match self {
             Self::Static(keys) => Some(Arc::clone(keys)),
@@ -43,7 +43,7 @@ impl KeyStore {
         }
     }
 
-    /// Returns the generation of the keys to use now, and renews them as [`Self::current`] does.
+    /// Returns the generation of the current keys, and refreshes them like [`Self::current`].
     pub(crate) fn generation(&self, now: Duration, tasks: &Tasks) -> Option<Generation> {
         match self {
             Self::Static(keys) => Some(keys.generation),
@@ -51,7 +51,7 @@ impl KeyStore {
         }
     }
 
-    /// Begins to fetch the keys, or joins whoever does; fails while a pause has to be kept.
+    /// Joins the fetch in flight or starts one. Fails during the pause after a failed fetch.
     pub(crate) fn fetch(
         &self,
         now: Duration,
@@ -63,7 +63,7 @@ impl KeyStore {
         }
     }
 
-    /// Looks for keys that may fit a token which those that were seen do not fit.
+    /// Looks for keys that may match a token that the given ones do not match.
     pub(crate) fn refetch(
         &self,
         seen: Option<&KeySnapshot>,
@@ -80,10 +80,10 @@ impl KeyStore {
         }
     }
 
-    /// Makes the answer to a token that fits none of the keys, now that newer ones were looked for.
+    /// Returns the error for a token that matches none of the keys, after newer ones were looked for.
     ///
-    /// Whether it is bad is known only if the look worked: the key that it fits may be published by
-    /// now.
+    /// The token is rejected only if that fetch succeeded. Otherwise its key may have been published
+    /// meanwhile.
     pub(crate) fn key_mismatch(&self, reason: Reason, now: Duration) -> AuthError {
         match self {
             Self::Static(_) => reason.into(),
@@ -91,7 +91,7 @@ impl KeyStore {
         }
     }
 
-    /// Tells whether there are keys to use now, without fetching any.
+    /// Returns `true` if there are keys to use now. Does not fetch any.
     pub(crate) fn is_ready(&self, now: Duration) -> bool {
         match self {
             Self::Static(_) => true,
@@ -99,7 +99,7 @@ impl KeyStore {
         }
     }
 
-    /// Returns what is wrong, and was wrong, with the fetches; `None` where there are none.
+    /// Returns the current and the last problem with the fetches, or `None` for a configured key.
     pub(crate) fn record(&self) -> Option<&ProblemRecord> {
         match self {
             Self::Static(_) => None,
@@ -107,7 +107,7 @@ impl KeyStore {
         }
     }
 
-    /// Returns the age of the keys in use; `None` for a configured key, and where there are none.
+    /// Returns the age of the current keys. `None` for a configured key, and if there are no keys.
     pub(crate) fn age(&self, now: Duration) -> Option<Duration> {
         match self {
             Self::Static(_) => None,

