@@ -1,4 +1,4 @@
-//! The body of the responses that this crate's own services make.
+//! The response body of this crate's own services.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// The body of what [`ForwardAuth`](crate::ForwardAuth) and
-/// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata) answer: one frame, or none.
+/// Response body of [`ForwardAuth`](crate::ForwardAuth) and
+/// [`ProtectedResourceMetadata`](crate::ProtectedResourceMetadata): one frame, or none.
 #[derive(Debug, Default)]
 pub struct ResponseBody(Option<Bytes>);
 

@@ -1,15 +1,14 @@
-//! The one source of time: a wall clock for expiry, a monotonic clock for time-to-live.
+//! The source of time: a wall clock for expiry, a monotonic clock for times to live.
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Tells the time to everything in this crate.
+/// The clock that this crate uses.
 ///
-/// Two readings are kept apart because they answer different questions. Whether a token has
-/// *expired* is a question for the wall clock, which an operator or NTP may move. How long ago
-/// something was *fetched* is a question for a clock that only moves forward, so that a jump of
-/// the wall clock never lengthens the life of a cached answer.
+/// The expiry of a token is compared with the wall clock, which an operator or NTP may change. The
+/// age of a cached verdict is measured by the monotonic clock, so that a jump of the wall clock
+/// never extends its life.
 ///
 /// # Examples
 ///
@@ -22,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// assert!(clock.unix_time().as_secs() > 1_700_000_000);
 /// ```
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// Returns the time since the Unix epoch by the wall clock; zero if that lies in the future.
+    /// Returns the wall-clock time since the Unix epoch; zero if the clock is before it.
     fn unix_time(&self) -> Duration;
 
     /// Returns the time since a fixed but arbitrary origin; never goes backwards.
@@ -48,7 +47,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Returns the moment in which a task gives up that has this much time.
+/// Returns the deadline that is this time from now.
 ///
 /// A time beyond what the system's clock can tell is over at once; no setting allows one.
 pub(crate) fn after(time: Duration) -> tokio::time::Instant {

@@ -1,18 +1,18 @@
-//! The state of an authenticator, for a readiness route.
+//! The health of an authenticator, for readiness probes and metrics.
 
 use serde::Serialize;
 
 pub use crate::problem::{LastError, UpstreamProblem};
 pub use crate::upstream::BreakerState;
 
-/// How an authenticator is doing.
+/// A snapshot of the authenticator's health.
 ///
-/// Nothing here is secret. A readiness route answers by [`is_ready`](Self::is_ready); everything
-/// else is for people and for alerts: a service that answers known tokens from its cache while
-/// Clerk is away is still worth its traffic.
+/// Contains no secrets. A readiness probe should use [`is_ready`](Self::is_ready) only. The other
+/// fields are for humans and alerts: a service that serves known tokens from its cache while Clerk
+/// is unreachable is still ready.
 ///
-/// Serialises in `camelCase`, times in milliseconds since the Unix epoch, as the `expiration` of an
-/// identity does.
+/// Serializes in `camelCase`, with times in milliseconds since the Unix epoch, like the
+/// `expiration` of an identity.
 ///
 /// # Examples
 ///
@@ -41,51 +41,49 @@ pub use crate::upstream::BreakerState;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether this replica is worth its traffic; see [`is_ready`](Self::is_ready).
+    /// Whether this replica should get requests; see [`is_ready`](Self::is_ready).
     pub ready: bool,
     /// Age of the fetched keys in seconds; `None` for a configured key, and before the first fetch.
     pub keys_age_seconds: Option<u64>,
-    /// Whether JWTs can be verified at this moment without asking anybody.
+    /// Whether JWTs can be verified right now without fetching keys.
     pub keys_ready: bool,
-    /// Whether calls to Clerk are let through.
+    /// The state of the circuit breaker.
     pub breaker: BreakerState,
-    /// What is wrong between this service and Clerk, if anything is: with verifying tokens, with
-    /// fetching the keys, or with fetching the machine secret; the newest if several are.
+    /// The current problem with Clerk, if any: with verifying tokens, fetching keys, or loading the
+    /// machine secret; the newest if there are several.
     pub problem: Option<UpstreamProblem>,
-    /// The last thing that was wrong, even if it no longer is.
+    /// The most recent error, even if it no longer persists.
     pub last_error: Option<LastError>,
-    /// Calls that may be made at once for tokens that nothing is known of.
+    /// Calls that the budget allows right now for unknown tokens.
     pub calls_left_unknown: u32,
-    /// Calls that may be made at once for known tokens.
+    /// Calls that the budget allows right now for known tokens.
     pub calls_left_known: u32,
-    /// How often a known token could not be verified again for want of budget.
+    /// How often a known token could not be refreshed because the budget was exhausted.
     pub throttled_refreshes: u64,
-    /// Calls that may be under way beside those that are.
+    /// Free slots for calls in flight.
     pub calls_free: usize,
-    /// Verifications that are under way.
+    /// Verifications in flight.
     pub in_flight: usize,
-    /// Good verdicts that are cached. Some may be past their time: those are not used, and dropped
-    /// when they are next looked at.
+    /// Cached valid verdicts, including expired ones that have not been removed yet.
     pub cached_valid: u64,
-    /// Bad verdicts that are cached, counted alike.
+    /// Cached rejections, counted in the same way.
     pub cached_rejected: u64,
 }
 
 impl Health {
-    /// Returns `true` while tokens that this replica knows are served: the verdict of a readiness
-    /// probe.
+    /// Returns `true` if this replica should get requests; for use in a readiness probe.
     ///
-    /// It is `false` only while all tokens of one form that is accepted are answered with 503:
+    /// It is `false` only while all tokens of an accepted format get 503:
     ///
     /// - JWTs, where there are no keys, or only keys older than
     ///   [`keys_max_stale`](crate::AuthenticatorBuilder::keys_max_stale), and the last fetch failed;
     /// - opaque M2M tokens, where the machine secret is [managed](crate::MachineSecret::managed),
     ///   was never loaded, and the last try failed.
     ///
-    /// So it is `true` before anything was fetched, since the first request fetches. It is `true`
-    /// while Clerk does not answer or refuses the secret as well: cached verdicts are served, and to
-    /// take every replica out of traffic because Clerk is down makes a whole outage of a partial
-    /// one. To keep a new version with a wrong secret from replacing the old one, let it
+    /// It is therefore `true` before anything was fetched, since the first request fetches. It is
+    /// also `true` while Clerk is unreachable or refuses the secret: cached verdicts are served,
+    /// and removing every replica from the load balancer would turn a partial outage into a
+    /// complete one. To keep a new version with a wrong secret from replacing the old one, call
     /// [`warm_up`](crate::Authenticator::warm_up) before it listens.
     #[must_use]
     pub const fn is_ready(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Identifiers of Clerk objects that cannot leave their path segment.
+//! Identifiers of Clerk objects that cannot escape their path segment.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The longest identifier that is taken; Clerk's own have at most 40 bytes.
 const MAX_LEN: usize = 128;
 
-/// Why a string is not an identifier of this kind.
+/// Error of parsing an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an identifier `{prefix}…` of ASCII letters, digits and `_`, at most 128 bytes")]
 pub struct IdError {
@@ -22,18 +22,19 @@ macro_rules! id {
         ///
         /// # Security
         ///
-        /// Holds only ASCII letters, digits and `_`, so that it always stays one segment of a
-        /// URL's path, whatever a caller passes in.
+        /// Contains only ASCII letters, digits and `_`, so that it is always a single segment of a
+        /// URL path.
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Checks the form of an identifier and takes it.
+            /// Parses an identifier.
             ///
             /// # Errors
             ///
-            /// Fails for another prefix, an empty rest, or a byte outside the alphabet.
+            /// Fails if the prefix is different, if nothing follows it, or if there is a byte
+            /// outside the alphabet.
             pub fn new(id: impl AsRef<str>) -> Result<Self, IdError> {
                 parse(id.as_ref(), &[$($prefix),+]).map(Self)
             }

@@ -1,4 +1,4 @@
-//! What can be wrong between this service and Clerk, and a record of it.
+//! Problems between this service and Clerk, and a record of them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,33 +7,33 @@ use serde::{Serialize, Serializer};
 
 use crate::clock;
 
-/// What can be wrong.
+/// A problem between this service and Clerk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UpstreamProblem {
-    /// Clerk does not answer, or answers with errors of its own.
+    /// Clerk does not respond, or responds with server errors.
     Failing,
-    /// Clerk answers with something that cannot be read.
+    /// Clerk's responses cannot be parsed.
     Unreadable,
-    /// Clerk asks for fewer calls.
+    /// Clerk limits the rate of calls.
     RateLimited,
     /// Clerk refuses the secret of this service.
     Credentials,
-    /// A quota at Clerk is used up, or the plan does not hold what is asked for (402, or a code such
-    /// as `token_quota_exceeded`).
+    /// A quota is exhausted, or the plan lacks a feature (402, or a code such as
+    /// `token_quota_exceeded`).
     Quota,
 }
 
-/// Something that went wrong, and when.
+/// A problem and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LastError {
-    /// What it was.
+    /// The problem.
     pub problem: UpstreamProblem,
-    /// The setting to look at, where one may be to blame, as in `secret_key (CLERK_SECRET_KEY)`.
+    /// The setting that may be wrong, if any, such as `secret_key (CLERK_SECRET_KEY)`.
     pub setting: Option<&'static str>,
-    /// When it was, by the wall clock; serialised in milliseconds since the Unix epoch.
+    /// When it occurred, by the wall clock; serialized in milliseconds since the Unix epoch.
     #[serde(serialize_with = "millis")]
     pub at: SystemTime,
 }

@@ -1,13 +1,13 @@
-//! Scopes a token carries, and the scopes a route asks for.
+//! The scopes of a token, and the scopes that a route requires.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-/// The exact set of scopes that a token carries.
+/// The set of scopes of a token.
 ///
-/// Comparison is exact: no prefixes, no wildcards, no folding of case (RFC 6749 §3.3).
+/// Scopes are compared exactly, without prefixes, wildcards or case folding (RFC 6749 §3.3).
 ///
 /// # Examples
 ///
@@ -25,7 +25,7 @@ use serde::Serialize;
 pub struct Scopes(Box<[Box<str>]>);
 
 impl Scopes {
-    /// Splits a space-delimited list; only the space (0x20) separates.
+    /// Parses a space-delimited list; the only separator is the space (0x20).
     #[must_use]
     pub fn parse(list: &str) -> Self {
         list.split(' ').collect()
@@ -37,7 +37,7 @@ impl Scopes {
         Self(scopes.into_boxed_slice())
     }
 
-    /// Tells whether the token carries exactly this scope.
+    /// Returns `true` if the set contains exactly this scope.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.iter().any(|own| own == scope)
@@ -56,7 +56,7 @@ impl Scopes {
         texts.fold(0, usize::saturating_add)
     }
 
-    /// Tells whether the token carries no scope at all.
+    /// Returns `true` if the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -86,12 +86,11 @@ enum Mode {
     Any,
 }
 
-/// Why a list of scopes is refused.
+/// Error of a list of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScopeListError {
-    /// An empty list of required scopes would let every token through; one of granted scopes grants
-    /// nothing.
+    /// The list is empty: it would admit every token, or grant nothing.
     #[error("the list of scopes is empty; leave it out instead")]
     Empty,
     /// RFC 6749 §3.3 allows visible ASCII without `"` and `\`.

@@ -1,4 +1,4 @@
-//! The two secrets of a Clerk service, redacted when printed and wiped when dropped.
+//! The two secrets of a service, redacted in `Debug` and wiped on drop.
 
 mod instance;
 
@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::instance::InstanceSecret;
 
-/// Why a string is not the secret it was given as.
+/// Error of parsing a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -76,13 +76,14 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Checks the form of a secret and takes it.
+            /// Parses a secret.
             ///
             /// Surrounding white space, as left by a secret file, is removed.
             ///
             /// # Errors
             ///
-            /// Fails if the value has another prefix or bytes that cannot stand in an HTTP header.
+            /// Fails if the value has another prefix, or bytes that are not allowed in an HTTP
+            /// header.
             pub fn new(value: impl Into<String>) -> Result<Self, SecretError> {
                 parse(value.into(), $prefix).map(Self)
             }
@@ -91,7 +92,7 @@ macro_rules! secret {
             ///
             /// # Security
             ///
-            /// The name is long on purpose: every use is a place to review.
+            /// The name is explicit so that every use is easy to find in a review.
             #[must_use]
             pub fn expose_secret(&self) -> &str {
                 self.0.expose_secret()
@@ -141,7 +142,7 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The secret of a whole Clerk instance (`sk_…`): manages machines and verifies any token of
+    /// The secret of a Clerk instance (`sk_…`), which manages machines and verifies every token of
     /// the instance.
     ///
     /// # Examples
@@ -158,13 +159,13 @@ secret! {
 }
 
 secret! {
-    /// The secret of one machine (`ak_…`): creates that machine's tokens and verifies the tokens
-    /// that may reach it.
+    /// The secret of a machine (`ak_…`), which creates that machine's tokens and verifies the
+    /// tokens that may reach it.
     ///
     /// # Security
     ///
-    /// Clerk gives machine secrets and user API keys the same prefix. A machine secret that
-    /// arrives as a bearer token is refused; see [`Authenticator`](crate::Authenticator).
+    /// Machine secrets and API keys have the same prefix. A machine secret that arrives as a bearer
+    /// token is rejected; see [`Authenticator`](crate::Authenticator).
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Why a request was not let through, in a form that is safe to print and to match on.
+//! The reason for a rejection, safe to print and to match on.
 
 mod kind;
 mod protection;
@@ -19,16 +19,16 @@ use crate::scope::ScopePolicy;
 /// is, where a number without bounds may overflow.
 pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
 
-/// Why a request was not let through.
+/// Error of an authentication: why a request was rejected.
 ///
-/// The layer puts it into the extensions of every response that it makes itself, so that outer
-/// layers can count and log rejections without reading bodies.
+/// The layer inserts it into the extensions of every rejection, so that outer layers can count and
+/// log rejections without reading bodies.
 ///
 /// # Security
 ///
-/// Holds no byte of the request. [`reason`](Self::reason) is for the operator: what a client is
-/// told is the [`kind`](Self::kind) alone, so that an attacker cannot tell an expired token from
-/// an unknown one.
+/// Contains no byte of the request. [`reason`](Self::reason) is for the operator. Clients only get
+/// the [`kind`](Self::kind), so that an attacker cannot distinguish an expired token from an
+/// unknown one.
 ///
 /// # Examples
 ///
@@ -110,37 +110,36 @@ impl AuthError {
         self.protection.as_deref()
     }
 
-    /// Returns the class of the rejection.
+    /// Returns the kind of the rejection.
     #[must_use]
     pub const fn kind(&self) -> AuthErrorKind {
         self.reason.kind()
     }
 
-    /// Returns the HTTP status that this rejection is answered with.
+    /// Returns the HTTP status of this rejection.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind().status()
     }
 
-    /// Returns the exact cause as a fixed word, fit for a log field or a metric label.
+    /// Returns the exact cause as a constant word, for use as a log field or metric label.
     ///
     /// # Security
     ///
-    /// Not for clients: it tells an expired token from an unknown one.
+    /// Do not disclose it to clients: it distinguishes an expired token from an unknown one.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         self.reason.as_str()
     }
 
-    /// Returns after how long another try may succeed, where time alone may mend it; at most an
-    /// hour.
+    /// Returns after how long a retry may succeed, if waiting helps; at most an hour.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Returns the scopes that the route asks for, where one was missing, or where a
-    /// [`ProtectedResource`](crate::ProtectedResource) says for which to ask.
+    /// Returns the scopes that the route requires, if one was missing, or that a client of a
+    /// [`ProtectedResource`](crate::ProtectedResource) should request.
     #[must_use]
     pub fn required_scopes(&self) -> Option<String> {
         self.required.as_ref().map(ToString::to_string)

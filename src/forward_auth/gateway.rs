@@ -1,4 +1,4 @@
-//! What each gateway makes of an answer, and so how rejections are written for it.
+//! The response formats for each gateway.
 
 use http::{Response, header};
 
@@ -6,7 +6,8 @@ use crate::body::ResponseBody;
 use crate::error::{AuthError, AuthErrorKind};
 use crate::middleware::{ProblemJson, ResponseForAuthError};
 
-/// The gateway that asks a [`ForwardAuth`](super::ForwardAuth), and with it the dialect of the answers.
+/// The gateway in front of a [`ForwardAuth`](super::ForwardAuth) service, which determines the
+/// format of responses.
 ///
 /// | answer | Caddy, Traefik | nginx | Envoy |
 /// |---|---|---|---|
@@ -16,19 +17,19 @@ use crate::middleware::{ProblemJson, ResponseForAuthError};
 /// | 400 | whole | answered as 401, since nginx makes a 500 of it | whole |
 /// | 503 | whole | 503 and `Retry-After` with that configuration, else 500 | `status_on_error`, no `Retry-After` |
 ///
-/// Nothing but 200 lets a request pass in any of them, and neither does a check that is not answered.
+/// Only 200 lets a request pass, for all of them. A check without a response does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Gateway {
-    /// Caddy, Traefik and others, which hand the whole rejection to the client.
+    /// Caddy, Traefik and others, which forward the whole rejection to the client.
     ForwardAuth,
-    /// nginx's `auth_request`, which knows 2xx, 401 and 403, and makes 500 of all else: 400 is
-    /// answered as 401 `invalid_token`.
+    /// nginx's `auth_request`, which supports 2xx, 401 and 403, and turns everything else into 500.
+    /// A 400 is sent as 401 `invalid_token`.
     Nginx,
-    /// Envoy's `ext_authz` over HTTP, which is told to take the token off the request.
+    /// Envoy's `ext_authz` over HTTP, which is instructed to remove the token from the request.
     ///
-    /// It makes an error of its own of 5xx: set `status_on_error` to 503, since it is 403 by default.
-    /// `examples/ext_authz` passes 503 on whole, over gRPC.
+    /// It replaces 5xx by an error of its own: set `status_on_error` to 503, since it is 403 by
+    /// default. `examples/ext_authz` forwards the whole 503, over gRPC.
     Envoy,
 }
 

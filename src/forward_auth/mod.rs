@@ -1,4 +1,4 @@
-//! Answers the checks of gateways, so that services in any language are protected.
+//! Auth service for gateways, which protects services in any language.
 
 mod gateway;
 mod identity_headers;
@@ -26,11 +26,11 @@ use crate::middleware::{
     reject,
 };
 
-/// Answers a gateway that asks whether a request may pass: nginx's `auth_request`, Caddy's
-/// `forward_auth`, Traefik's `ForwardAuth`, Envoy's `ext_authz`.
+/// Auth service for gateways: nginx's `auth_request`, Caddy's `forward_auth`, Traefik's
+/// `ForwardAuth`, Envoy's `ext_authz`.
 ///
-/// The gateway sends the header fields of a request, and lets it pass if the answer is 200. The
-/// service behind the gateway, written in any language, reads who called in header fields:
+/// The gateway sends the header fields of a request, and forwards the request if the response is
+/// 200. The service behind the gateway, in any language, reads the identity from header fields:
 ///
 /// | field | holds | for example |
 /// |---|---|---|
@@ -41,26 +41,27 @@ use crate::middleware::{
 /// | `X-Auth-Request-Org` | [`org_id`](MachineAuth::org_id) | `org_2b…` |
 /// | `X-Auth-Request-Scopes` | [`granted_scopes`](MachineAuth::granted_scopes), separated by spaces | `reports:read` |
 ///
-/// A policy is a [`ClerkMachineAuth`], with everything that such a layer can be told. It is chosen by
-/// the first segment of the path, which the gateway's configuration names.
+/// A policy is a [`ClerkMachineAuth`] layer with all its settings. The first segment of the path,
+/// which the gateway's configuration sets, selects the policy.
 ///
-/// `examples/forward_auth.rs` is a program around it, and the configuration of each gateway lies
-/// beside it. For Envoy over gRPC see `examples/ext_authz`.
+/// `examples/forward_auth.rs` is a complete program, with the configuration of each gateway. For
+/// Envoy over gRPC, see `examples/ext_authz`.
 ///
 /// # Rules
 ///
-/// 1. A request is let through with 200, an empty body and `Cache-Control: no-store`. Every method
-///    is a check; bodies are not read.
-/// 2. All six fields are always there, empty if there is nothing to say: Envoy passes a field of the
-///    client on that the answer leaves out. What is not visible ASCII, and `%`, is percent-encoded,
-///    so that a space separates scopes and nothing else. Fields of more than 4 KiB in all are a 500.
-/// 3. A rejection carries none of them, since gateways hand its fields to the client. The token is
-///    never in an answer.
-/// 4. The first segment of the path names the policy, letter by letter, without decoding. The rest of
-///    the path, the query, and all fields but the token's own decide nothing: gateways put bytes of
-///    the client there. A name without a policy is a 500, and is logged.
+/// 1. A valid request gets 200, an empty body and `Cache-Control: no-store`. Every method is a
+///    check; bodies are not read.
+/// 2. All six fields are always set, and empty if they do not apply, because Envoy forwards a
+///    client's field that the response omits. Characters other than visible ASCII, and `%`, are
+///    percent-encoded, so that a space only separates scopes. If the fields exceed 4 KiB in total,
+///    the response is 500.
+/// 3. A rejection has none of them, since gateways forward its fields to the client. A response
+///    never contains the token.
+/// 4. The first segment of the path is the name of the policy, compared exactly and without
+///    decoding. The rest of the path, the query, and all fields except the token's own are ignored,
+///    because gateways copy them from the client. An unknown name gets 500, and is logged.
 /// 5. Identity fields of the request are never read.
-/// 6. Answers are in the dialect of the [`Gateway`].
+/// 6. The [`Gateway`] determines the format of responses.
 ///
 /// # Examples
 ///
@@ -79,12 +80,14 @@ use crate::middleware::{
 ///
 /// # Security
 ///
-/// - Whoever can call this service can ask it about tokens, and whoever can call the service behind
-///   the gateway can say who they are: let neither be reached but by the gateway.
-/// - The gateway has to remove the client's own `X-Auth-Request-*` fields in every spelling that the
-///   service behind takes for the same, `X_Auth_Request_User` too. The files beside the example do.
-/// - A gateway waits for a limited time, Envoy 200 ms by default, and this service up to the
-///   authenticator's `timeout` (3 s by default): give the gateway more than that.
+/// - Everyone who can call this service can verify tokens with it, and everyone who can call the
+///   service behind the gateway can forge an identity. Both must only be reachable through the
+///   gateway.
+/// - The gateway must remove the client's own `X-Auth-Request-*` fields in every spelling that the
+///   service behind it treats as the same, including `X_Auth_Request_User`. The configurations of
+///   the example do so.
+/// - A gateway waits for a limited time, Envoy for 200 ms by default. This service takes up to the
+///   authenticator's `timeout` (3 s by default); give the gateway more than that.
 #[derive(Clone)]
 #[must_use]
 pub struct ForwardAuth {
@@ -95,8 +98,9 @@ pub struct ForwardAuth {
 type Policy = ClerkMachineAuthService<Allow, Gateway>;
 
 impl ForwardAuth {
-    /// Answers in the dialect of a gateway. Without a [`policy`](Self::policy) every check is
-    /// answered with 500.
+    /// Creates a service with the response format of a gateway.
+    ///
+    /// Without a [`policy`](Self::policy), every check gets 500.
     pub fn new(gateway: Gateway) -> Self {
         Self {
             gateway,
@@ -104,14 +108,14 @@ impl ForwardAuth {
         }
     }
 
-    /// Adds a policy, or replaces the one of this name.
+    /// Adds or replaces the policy with this name.
     ///
-    /// The name is compared with a segment of the path as it stands in the gateway's configuration:
-    /// letters, digits, `-` and `_` need no encoding there.
+    /// The name is compared with the path segment in the gateway's configuration, without decoding.
+    /// Letters, digits, `-` and `_` need no encoding there.
     ///
-    /// With [`optional`](ClerkMachineAuth::optional) a request without a token passes with empty
-    /// fields. With [`forward_token`](ClerkMachineAuth::forward_token) Envoy is not told to remove
-    /// the token; the other gateways do what their configuration says.
+    /// With [`optional`](ClerkMachineAuth::optional), a request without a token passes with empty
+    /// fields. With [`forward_token`](ClerkMachineAuth::forward_token), Envoy is not instructed to
+    /// remove the token; for other gateways, this depends on their configuration.
     pub fn policy(mut self, name: impl Into<Box<str>>, layer: ClerkMachineAuth) -> Self {
         let allow = Allow {
             gateway: self.gateway,
@@ -211,7 +215,7 @@ impl Gateway {
 }
 
 pin_project! {
-    /// The future of [`ForwardAuth`].
+    /// Response future of [`ForwardAuth`].
     pub struct ForwardAuthFuture<A> {
         #[pin]
         response: ResponseFuture<

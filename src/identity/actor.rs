@@ -4,16 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::text_size;
 
-/// Who acts for the user of an OAuth access token that came out of a token exchange (`act`, RFC 8693
-/// §4.1).
+/// The actor of an OAuth access token that was issued by a token exchange (`act`, RFC 8693 §4.1).
 ///
-/// An actor may itself have been called on behalf of another one: that is its
-/// [`inner`](Self::inner) actor.
+/// The actor may itself act on behalf of another one, its [`inner`](Self::inner) actor.
 ///
 /// # Security
 ///
-/// Only the outermost actor is the one that calls. Those inside it are history, and RFC 8693 §4.1
-/// forbids to decide by them.
+/// Only the outermost actor is the caller. The inner ones are informational, and RFC 8693 §4.1
+/// forbids using them for access decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Actor {
     #[serde(rename = "sub")]
@@ -27,25 +25,25 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Returns who acts.
+    /// Returns the subject of the actor.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Returns who vouches for the subject, where the token says so.
+    /// Returns the issuer of the subject, if the token names it.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// Returns the OAuth application that acts, where the token says so.
+    /// Returns the OAuth application that acts, if the token names it.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
 
-    /// Returns the actor on whose behalf this one was called, if any.
+    /// Returns the previous actor, if any.
     #[must_use]
     pub fn inner(&self) -> Option<&Self> {
         self.inner.as_deref()

@@ -37,25 +37,25 @@ impl ApiKey {
             .saturating_add(text_size(self.name().map_or(0, str::len)))
     }
 
-    /// Returns the name that the creator gave to the key.
+    /// Returns the name of the key.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
     }
 
-    /// Returns the user (`user_…`) whose key it is, if it is a user's.
+    /// Returns the user (`user_…`) who owns the key, if it belongs to a user.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         Some(self.subject()).filter(|subject| subject.starts_with("user_"))
     }
 
-    /// Returns the organization (`org_…`) whose key it is, if it is an organization's.
+    /// Returns the organization (`org_…`) that owns the key, if it belongs to an organization.
     #[must_use]
     pub fn org_id(&self) -> Option<&str> {
         Some(self.subject()).filter(|subject| subject.starts_with("org_"))
     }
 
-    /// Tells whether the key carries a scope.
+    /// Returns `true` if the key has the scope.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().contains(scope)

@@ -6,13 +6,13 @@ use super::custom::CustomClaims;
 use crate::clock::millis;
 use crate::scope::Scopes;
 
-/// How a token was written.
+/// The format of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenFormat {
-    /// Verified locally, and valid until it expires whatever Clerk does meanwhile.
+    /// A JWT: verified locally, cannot be revoked.
     Jwt,
-    /// Verified by Clerk, and revocable.
+    /// An opaque token: verified by Clerk, can be revoked.
     Opaque,
 }
 
@@ -57,11 +57,11 @@ impl UnixMillis {
     }
 }
 
-/// The claims of a token do not fit the type that was asked for.
+/// Error of deserializing the custom claims of a token.
 ///
 /// # Security
 ///
-/// Says where the mismatch is and never what the token holds there.
+/// Contains the position of the mismatch, never the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token's claims do not have the expected form")]
 #[non_exhaustive]
@@ -119,13 +119,13 @@ macro_rules! shared_accessors {
                 &self.inner.facts.id
             }
 
-            /// Returns whom the token speaks for.
+            /// Returns the subject of the token.
             #[must_use]
             pub fn subject(&self) -> &str {
                 &self.inner.facts.subject
             }
 
-            /// Returns the scopes that the token carries, as Clerk's own auth object does.
+            /// Returns the scopes in the token, as Clerk's own auth object does.
             #[must_use]
             pub fn scopes(&self) -> &crate::scope::Scopes {
                 &self.inner.facts.scopes
@@ -133,15 +133,15 @@ macro_rules! shared_accessors {
 
             /// Returns the custom claims of the token as JSON.
             ///
-            /// They are parsed at the first call, once for each request: the cache keeps their
-            /// text only.
+            /// They are parsed on the first call for each request, because the cache only stores
+            /// their text.
             #[must_use]
             pub fn raw_claims(&self) -> Option<&serde_json::Value> {
                 let claims = self.inner.facts.claims.as_ref()?;
                 Some(self.claims.of(claims))
             }
 
-            /// Reads the custom claims of the token into a type of yours.
+            /// Deserializes the custom claims of the token.
             ///
             /// # Errors
             ///
@@ -153,7 +153,7 @@ macro_rules! shared_accessors {
                 T::deserialize(claims).map_err(|_| crate::identity::ClaimsError)
             }
 
-            /// Returns when the token expires; `None` for one that never does.
+            /// Returns when the token expires; `None` if it does not.
             #[must_use]
             pub fn expires_at(&self) -> Option<std::time::SystemTime> {
                 self.inner

@@ -66,12 +66,11 @@ impl M2mToken {
         self.subject()
     }
 
-    /// Returns the scopes that this service grants to the sender; they decide, not
-    /// [`scopes`](Self::scopes).
+    /// Returns the scopes that this service grants to the sender.
     ///
-    /// They come from
-    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes). Without
-    /// it a machine has none.
+    /// They are set by
+    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes); without
+    /// it, a machine has none. Access decisions use them, not [`scopes`](Self::scopes).
     #[must_use]
     pub fn granted_scopes(&self) -> &Scopes {
         match &self.granted {
@@ -85,7 +84,7 @@ impl M2mToken {
     ///
     /// # Security
     ///
-    /// What the token itself says does not count: see
+    /// The scopes in the token are ignored: see
     /// [`MachineAuth::has_scope`](super::MachineAuth::has_scope).
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {

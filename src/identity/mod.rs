@@ -1,4 +1,4 @@
-//! Who sent the request: the typed identity that handlers receive.
+//! The typed identity that handlers receive.
 
 mod actor;
 mod api_key;
@@ -28,12 +28,12 @@ pub use self::oauth::OAuthToken;
 use crate::scope::Scopes;
 use crate::token::TokenType;
 
-/// The machine identity behind a request, proven.
+/// The verified machine identity of a request.
 ///
-/// Cheap to clone. Handlers get it as an axum extractor, or from the request's extensions. The
-/// only source of values is a successful verification.
+/// Cheap to clone. Handlers get it as an axum extractor, or from the request's extensions. It can
+/// only be obtained by a successful verification.
 ///
-/// Serialises to the field names of Clerk's own auth object.
+/// Serializes with the field names of Clerk's own auth object.
 ///
 /// # Examples
 ///
@@ -52,11 +52,11 @@ use crate::token::TokenType;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum MachineAuth {
-    /// Another machine of the instance.
+    /// A machine of the instance, with an M2M token.
     M2m(M2mToken),
-    /// A user or an organization, through a key that it created.
+    /// A user or an organization, with an API key.
     ApiKey(ApiKey),
-    /// A user, through an OAuth application.
+    /// A user, with an access token of an OAuth application.
     OAuth(OAuthToken),
 }
 
@@ -69,7 +69,7 @@ impl MachineAuth {
         }
     }
 
-    /// Returns which of the three types the token is of.
+    /// Returns the type of the token.
     #[must_use]
     pub const fn token_type(&self) -> TokenType {
         match self {
@@ -79,7 +79,7 @@ impl MachineAuth {
         }
     }
 
-    /// Returns whether the token was a JWT or opaque.
+    /// Returns the format of the token: JWT or opaque.
     #[must_use]
     pub fn format(&self) -> TokenFormat {
         self.facts().format
@@ -91,32 +91,31 @@ impl MachineAuth {
         &self.facts().id
     }
 
-    /// Returns whom the token speaks for: `mch_…`, `user_…` or `org_…`.
+    /// Returns the subject of the token: `mch_…`, `user_…` or `org_…`.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.facts().subject
     }
 
-    /// Returns the scopes that the token carries, as Clerk's own auth object does.
+    /// Returns the scopes in the token, as Clerk's own auth object does.
     ///
     /// For an opaque M2M token these are the machines that it may reach.
     ///
     /// # Security
     ///
-    /// Not what decides for an M2M token, since those of a JWT are its sender's choice: see
-    /// [`granted_scopes`](Self::granted_scopes).
+    /// Do not use them for access decisions on M2M tokens, since the sender of a JWT chooses them.
+    /// Use [`granted_scopes`](Self::granted_scopes).
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
         &self.facts().scopes
     }
 
-    /// Returns the scopes that decide: those that [`has_scope`](Self::has_scope) and
-    /// [`RequireScopes`](crate::RequireScopes) look for.
+    /// Returns the scopes that [`has_scope`](Self::has_scope) and
+    /// [`RequireScopes`](crate::RequireScopes) check.
     ///
-    /// For an API key and an OAuth token, the scopes that it carries. For an M2M token, the scopes
-    /// that this service grants to the sending machine with
-    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes), and none
-    /// without it.
+    /// For an API key or an OAuth token, these are the scopes in the token. For an M2M token, these
+    /// are the scopes that this service grants to the sending machine with
+    /// [`AuthenticatorBuilder::grant_scopes`](crate::AuthenticatorBuilder::grant_scopes).
     #[must_use]
     pub fn granted_scopes(&self) -> &Scopes {
         match self {
@@ -129,20 +128,20 @@ impl MachineAuth {
     ///
     /// # Security
     ///
-    /// The scopes in an M2M token are claims that the sending machine chose when it created the
-    /// token: they say what it wants to do, not what an administrator allowed. They open nothing,
-    /// unless the service asks for it with
-    /// [`trust_m2m_scope_claims`](crate::AuthenticatorBuilder::trust_m2m_scope_claims).
+    /// The scopes in an M2M token are claims that the sending machine chose: they say what it wants
+    /// to do, not what an administrator allowed. They are ignored, unless
+    /// [`trust_m2m_scope_claims`](crate::AuthenticatorBuilder::trust_m2m_scope_claims) is set.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.granted_scopes().contains(scope)
     }
 
-    /// Reads the custom claims of the token into a type of yours.
+    /// Deserializes the custom claims of the token.
     ///
     /// # Errors
     ///
-    /// Fails if the claims do not fit the type. A token without claims reads as JSON `null`.
+    /// Fails if the claims do not match the type. A token without claims deserializes from JSON
+    /// `null`.
     ///
     /// # Examples
     ///
@@ -168,7 +167,8 @@ impl MachineAuth {
 
     /// Returns the custom claims of the token as JSON.
     ///
-    /// They are parsed at the first call, once for each request: the cache keeps their text only.
+    /// They are parsed on the first call for each request, because the cache only stores their
+    /// text.
     #[must_use]
     pub fn raw_claims(&self) -> Option<&Value> {
         match self {
@@ -178,13 +178,13 @@ impl MachineAuth {
         }
     }
 
-    /// Returns when the token was issued, where that is known.
+    /// Returns when the token was issued, if that is known.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.facts().issued_at.map(UnixMillis::to_system_time)
     }
 
-    /// Returns when the token expires; `None` for one that never does.
+    /// Returns when the token expires; `None` if it does not.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.facts().expires_at.map(UnixMillis::to_system_time)
@@ -203,7 +203,7 @@ impl MachineAuth {
     ///
     /// # Security
     ///
-    /// Never a machine: a subject `mch_…` does not become a user.
+    /// Never returns a machine, i.e. a subject `mch_…`.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         match self {
@@ -223,7 +223,7 @@ impl MachineAuth {
         }
     }
 
-    /// Returns the OAuth application that an OAuth token was issued to.
+    /// Returns the OAuth application to which an OAuth token was issued.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         match self {

@@ -56,46 +56,45 @@ impl OAuthToken {
             .saturating_add(self.actor().map_or(0, Actor::size))
     }
 
-    /// Returns the user (`user_…`) for whom the application calls.
+    /// Returns the user (`user_…`) on whose behalf the application calls.
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.subject()
     }
 
-    /// Returns the application that the token was issued to.
+    /// Returns the application to which the token was issued.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.inner.extra.client_id.as_deref()
     }
 
-    /// Returns the organization that the user granted access to, if any.
+    /// Returns the organization to which the user granted access, if any.
     #[must_use]
     pub fn org_id(&self) -> Option<&str> {
         self.inner.extra.org_id.as_deref()
     }
 
-    /// Returns the resources that the token was issued for (`aud`, RFC 8707); empty where it names
-    /// none.
+    /// Returns the audience of the token (`aud`, RFC 8707); empty if it has none.
     ///
-    /// Clerk writes an audience only for a URL that is registered with it as an MCP server.
+    /// Clerk only sets an audience for a URL that is registered as an MCP server.
     ///
     /// # Security
     ///
-    /// A token that names no audience, or another one, was not issued for this service. See
-    /// [`AuthenticatorBuilder::audience`](crate::AuthenticatorBuilder::audience), which refuses it.
+    /// A token without an audience, or with another one, was not issued for this service.
+    /// [`AuthenticatorBuilder::audience`](crate::AuthenticatorBuilder::audience) rejects it.
     #[must_use]
     pub fn audience(&self) -> &[Box<str>] {
         &self.inner.extra.audience
     }
 
-    /// Returns who acts for the user, where the token came out of a token exchange (`act`, RFC 8693
-    /// §4.1).
+    /// Returns the actor that acts on behalf of the user, if the token was issued by a token
+    /// exchange (`act`, RFC 8693 §4.1).
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.inner.extra.actor.as_deref()
     }
 
-    /// Tells whether the token carries a scope.
+    /// Returns `true` if the token has the scope.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().contains(scope)

@@ -1,4 +1,4 @@
-//! The life of a service's own machine secret: loaded, swapped, reloaded, rotated, watched.
+//! The service's own machine secret: loading, reloading, rotation and watching.
 //!
 //! # Rules
 //!
@@ -35,12 +35,11 @@ use crate::id::MachineId;
 use crate::problem::ProblemRecord;
 use crate::secret::MachineSecretKey;
 
-/// The machine secret of this service, either fixed or kept fresh; cheap to clone.
+/// The machine secret of this service, either fixed or managed; cheap to clone.
 ///
-/// A [fixed](Self::fixed) secret is the one that the environment gave. A
-/// [managed](Self::managed) one is fetched through the admin client by machine id, reloaded when
-/// Clerk says that it is wrong, and rotated on request or on a schedule. All clones share one
-/// state, so whoever verifies tokens uses the new secret from the moment it is known.
+/// A [fixed](Self::fixed) secret never changes. A [managed](Self::managed) one is loaded through
+/// the admin client by machine id, reloaded when Clerk refuses it, and rotated on request or on a
+/// schedule. Clones share the secret, so an authenticator uses a new one immediately.
 ///
 /// # Several replicas
 ///
@@ -97,30 +96,30 @@ struct Inner {
     managed: Option<Managed>,
 }
 
-/// What [`MachineSecret::reload`] found.
+/// The result of [`MachineSecret::reload`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reload {
-    /// Clerk has another secret than the one in use; it is in use from now on.
+    /// Clerk has a new secret, which is now in use.
     Changed,
-    /// Clerk has the secret that is in use already.
+    /// Clerk has the secret that is already in use.
     Unchanged,
     /// The last read was less than 30 seconds ago, so Clerk was not asked.
     TooSoon,
 }
 
-/// How a rotation came about.
+/// The result of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rotation {
     /// This process rotated the secret.
     Rotated,
-    /// Another replica had rotated it; its secret was adopted and none was made.
+    /// Another replica had rotated the secret, which was adopted.
     Adopted,
 }
 
 impl MachineSecret {
-    /// Uses this secret and no other.
+    /// Creates a fixed secret.
     #[must_use]
     pub fn fixed(secret: MachineSecretKey) -> Self {
         let cell = Cell::new(Some(secret));
@@ -142,13 +141,13 @@ impl MachineSecret {
         }
     }
 
-    /// Returns the machine whose secret this is; `None` for a fixed secret.
+    /// Returns the machine of a managed secret; `None` for a fixed one.
     #[must_use]
     pub fn machine_id(&self) -> Option<&MachineId> {
         Some(self.inner.managed.as_ref()?.machine_id())
     }
 
-    /// Returns the secret in use; `None` before a managed secret was first loaded.
+    /// Returns the current secret; `None` until a managed secret has been loaded.
     ///
     /// Takes no lock, so it may be called for every request.
     #[must_use]

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::identity::UnixMillis;
 
-/// An entry of [`Revocations`](super::Revocations): what is refused, and until when.
+/// An entry of [`Revocations`](super::Revocations).
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Refuses the token with this identifier (for a JWT, its `jti`).
+    /// Rejects the token with this identifier (for a JWT, its `jti`).
     pub fn token(id: impl Into<String>) -> Self {
         Self {
             name: id.into(),
@@ -42,14 +42,14 @@ impl Revocation {
         }
     }
 
-    /// Refuses every token of this machine, user or organization, and every OAuth token that acts
-    /// for this organization.
+    /// Rejects every token of this machine, user or organization, and every OAuth token for this
+    /// organization.
     pub fn subject(subject: impl Into<String>) -> Self {
         Self::token(subject)
     }
 
-    /// Refuses those tokens of a subject that were issued before this time, and those that do not
-    /// say when they were issued.
+    /// Rejects the tokens of a subject that were issued before this time, and those without an
+    /// issue time.
     pub fn issued_before(subject: impl Into<String>, time: SystemTime) -> Self {
         Self {
             issued_before: Some(time),
@@ -57,9 +57,9 @@ impl Revocation {
         }
     }
 
-    /// Ends the entry at this time; without it, it stays until it is removed.
+    /// Sets when the entry expires; by default it stays until it is removed.
     ///
-    /// The expiry of the token is a good end: the entry counts for a minute longer, because an
+    /// The expiry of the token is a good value. The entry applies for a minute longer, because an
     /// expired JWT is accepted for the [`clock_skew`](crate::AuthenticatorBuilder::clock_skew),
     /// which is at most a minute.
     pub fn until(mut self, time: SystemTime) -> Self {

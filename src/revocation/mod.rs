@@ -1,4 +1,4 @@
-//! The service's own list of tokens and senders to refuse, looked at for every request.
+//! The local list of tokens and senders to reject, checked on every request.
 
 mod entry;
 
@@ -22,18 +22,18 @@ const MAX_ENTRIES: usize = 1_000_000;
 /// An addition copies one shard; of a full list, that is a thousand entries.
 const SHARDS: usize = 1_024;
 
-/// Tokens and senders that this process refuses, whatever Clerk says of them.
+/// List of tokens and senders that this process rejects, regardless of Clerk's verdict.
 ///
-/// Clerk cannot revoke a JWT: it stays good until it expires. An entry here refuses it at once, in
-/// this process. Each replica needs the entry, and a restart forgets it, so keep the list where
-/// your replicas find it and enter it at start.
+/// Clerk cannot revoke a JWT: it stays valid until it expires. An entry in this list rejects it
+/// immediately, in this process. Every replica needs the entry, and a restart clears the list, so
+/// store the entries where your replicas can load them at startup.
 ///
-/// Entries only get stronger, in whatever order they are added: the later time and the later end
-/// win, and no end wins over any. Only [`remove`](Self::remove) takes one back. Ended entries no
-/// longer count, and are removed.
+/// Adding an entry never weakens an existing one, in any order: the later time and the later expiry
+/// apply, and no expiry is the latest. Only [`remove`](Self::remove) removes an entry before it
+/// expires.
 ///
-/// The list holds a million entries, each about 100 bytes. Names are kept as keyed hashes. Reading
-/// takes no lock.
+/// The list holds up to a million entries of about 100 bytes each. Identifiers are stored as keyed
+/// hashes. Reading takes no lock.
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ pub struct Revocations {
 
 type Shard = HashMap<CacheKey, Entry, BuildKeyHasher>;
 
-/// Why a revocation was not added.
+/// Error of adding a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevocationError {
@@ -82,31 +82,31 @@ impl Revocations {
         }
     }
 
-    /// Refuses the token with this identifier (for a JWT, its `jti`).
+    /// Rejects the token with this identifier (for a JWT, its `jti`).
     ///
     /// # Errors
     ///
-    /// Fails as [`add`](Self::add) does.
+    /// Fails like [`add`](Self::add).
     pub fn refuse_token(&self, id: &str) -> Result<(), RevocationError> {
         self.add(Revocation::token(id))
     }
 
-    /// Refuses every token of this machine, user or organization, and every OAuth token that acts
-    /// for this organization.
+    /// Rejects every token of this machine, user or organization, and every OAuth token for this
+    /// organization.
     ///
     /// # Errors
     ///
-    /// Fails as [`add`](Self::add) does.
+    /// Fails like [`add`](Self::add).
     pub fn refuse_subject(&self, subject: &str) -> Result<(), RevocationError> {
         self.add(Revocation::subject(subject))
     }
 
-    /// Refuses the tokens of a subject that were issued before this time, and those that do not
-    /// say when they were issued.
+    /// Rejects the tokens of a subject that were issued before this time, and those without an
+    /// issue time.
     ///
     /// # Errors
     ///
-    /// Fails as [`add`](Self::add) does.
+    /// Fails like [`add`](Self::add).
     pub fn refuse_issued_before(
         &self,
         subject: &str,
@@ -115,21 +115,20 @@ impl Revocations {
         self.add(Revocation::issued_before(subject, time))
     }
 
-    /// Adds one entry.
+    /// Adds an entry.
     ///
     /// # Errors
     ///
-    /// Fails for an empty identifier, and if the list is full; nothing was added then.
+    /// Fails if the identifier is empty or the list is full.
     pub fn add(&self, revocation: Revocation) -> Result<(), RevocationError> {
         self.extend([revocation])
     }
 
-    /// Adds many entries at once, which is faster than one by one.
+    /// Adds many entries, which is faster than adding them one by one.
     ///
     /// # Errors
     ///
-    /// Fails if at least one entry could not be added. All others were added: a bad line in a
-    /// shared list keeps none of the others out.
+    /// Fails if at least one entry could not be added. All other entries are added nevertheless.
     pub fn extend(
         &self,
         revocations: impl IntoIterator<Item = Revocation>,
@@ -144,7 +143,7 @@ impl Revocations {
         self.enter(entries).and(named)
     }
 
-    /// Takes an entry back; returns whether there was one.
+    /// Removes an entry; returns `true` if there was one.
     pub fn remove(&self, token_id_or_subject: &str) -> bool {
         let Some(key) = self.key(token_id_or_subject) else {
             return false;
@@ -157,7 +156,7 @@ impl Revocations {
         was_there
     }
 
-    /// Returns how many entries there are that have not ended.
+    /// Returns the number of entries that have not expired.
     #[must_use]
     pub fn len(&self) -> usize {
         let mut next_end = self.next_end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,7 +164,7 @@ impl Revocations {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Returns `true` if nothing is refused.
+    /// Returns `true` if there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

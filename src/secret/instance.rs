@@ -1,4 +1,4 @@
-//! The secret of the instance in use: replaced while the service runs, shared by all its clients.
+//! The replaceable secret of the instance, shared by all clients.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -8,23 +8,23 @@ use arc_swap::ArcSwap;
 
 use super::{SecretError, SecretKey};
 
-/// The secret key of the instance, which can be replaced while the service runs; cheap to clone.
+/// Secret key of the instance that can be replaced while the service runs; cheap to clone.
 ///
-/// All clones share one state: whoever was built with this handle (an
+/// Clones share the key. Everything that was built with this handle (an
 /// [`Authenticator`](crate::Authenticator) with its keys and its registry, an
-/// [`AdminClient`](crate::AdminClient)) calls Clerk with the new key from the moment it is
-/// [replaced](Self::replace). Nothing that is cached is lost.
+/// [`AdminClient`](crate::AdminClient)) uses the new key as soon as it is
+/// [replaced](Self::replace). Caches are kept.
 ///
-/// Clerk allows several secret keys at a time. To rotate: create a second one in the dashboard,
-/// replace the first one here, on all replicas, then delete the first one.
+/// Clerk allows several secret keys at a time. To rotate, create a second one in the dashboard,
+/// replace the first one here on all replicas, then delete the first one.
 ///
-/// The previous key is kept. Should Clerk refuse one of the two, the other one is tried, once for
-/// each call, and the one that works is used first from then on: a key that is replaced too early
-/// or deleted too early costs no request.
+/// The previous key is kept. If Clerk refuses one of the two, the other one is tried, once per
+/// call, and the one that works is used first from then on. Replacing or deleting a key too early
+/// therefore fails no request.
 ///
 /// # Security
 ///
-/// Both keys are refused as bearer tokens.
+/// Both keys are rejected as bearer tokens.
 ///
 /// # Examples
 ///
@@ -68,7 +68,7 @@ impl Keys {
 }
 
 impl InstanceSecret {
-    /// Starts with this key.
+    /// Creates a handle with this key.
     #[must_use]
     pub fn new(key: SecretKey) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(Keys {
@@ -80,26 +80,26 @@ impl InstanceSecret {
 
     /// Returns the key that was set last.
     ///
-    /// Takes no lock.
+    /// This takes no lock.
     #[must_use]
     pub fn current(&self) -> Arc<SecretKey> {
         Arc::clone(&self.0.load().current)
     }
 
-    /// Makes another key of the same instance the current one, and keeps the one before it.
+    /// Replaces the current key by another one of the same instance, and keeps the previous one.
     ///
-    /// To set the current key again changes nothing.
+    /// Setting the current key again has no effect.
     ///
     /// # Errors
     ///
     /// Fails with [`SecretError::Environment`] if one key is of a development instance (`sk_test_`)
-    /// and the other of a production instance (`sk_live_`): what is cached is about the tokens of
-    /// one instance.
+    /// and the other of a production instance (`sk_live_`), because the caches belong to one
+    /// instance.
     ///
     /// # Security
     ///
-    /// Two instances of the same sort cannot be told apart by their keys. For another instance,
-    /// build another [`Authenticator`](crate::Authenticator).
+    /// The keys of two production or two development instances cannot be distinguished. For another
+    /// instance, build another [`Authenticator`](crate::Authenticator).
     pub fn replace(&self, key: SecretKey) -> Result<(), SecretError> {
         let now = self.current();
         if now.contradicts(&key) {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A type of machine token, named as in Clerk's own SDKs.
+/// The type of a machine token, named as in Clerk's own SDKs.
 ///
 /// # Examples
 ///
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TokenType {
-    /// A token by which one machine calls another (`mt_…` or a JWT).
+    /// A token with which one machine calls another (`mt_…` or a JWT).
     #[serde(rename = "m2m_token")]
     M2m,
     /// A key that a user or an organization created (`ak_…`).
@@ -50,7 +50,7 @@ impl fmt::Display for TokenType {
     }
 }
 
-/// The name is none of `m2m_token`, `api_key` and `oauth_token`.
+/// Error of parsing a [`TokenType`]: the name is not `m2m_token`, `api_key` or `oauth_token`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected `m2m_token`, `api_key` or `oauth_token`")]
 pub struct ParseTokenTypeError;
