@@ -19,7 +19,9 @@ use crate::opaque::OpaqueVerifier;
 use crate::receiver::Receiver;
 use crate::revocation::Revocations;
 use crate::tasks::{Tasks, Wait};
-use crate::token::{BearerToken, Format, RawToken, TokenType, TokenTypes, classify};
+use crate::token::{
+    BearerToken, Format, RawToken, TokenType, TokenTypes, classify, is_other_token,
+};
 use crate::upstream::UpstreamGuard;
 
 /// Everything that is shared by the clones of an authenticator.
@@ -107,6 +109,14 @@ impl Core {
     /// Returns the key of a token in the caches.
     pub(crate) fn cache_key(&self, token: RawToken<'_>) -> CacheKey {
         self.cache_lookup(token).key
+    }
+
+    /// Returns `true` for a token that is no machine token, does not resemble one, and is no secret of
+    /// this service.
+    pub(crate) fn is_other_token(&self, token: RawToken<'_>) -> bool {
+        let is_other =
+            |token: BearerToken<'_>| is_other_token(token) && !self.own.contains(token.as_bytes());
+        token.parse().is_ok_and(is_other)
     }
 
     /// Decides on a token, at once where nobody has to be asked; returns its key in the caches, too,

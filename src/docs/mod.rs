@@ -12,6 +12,7 @@
 //! | [`outbound`](crate::outbound) | how a service gets tokens for its outgoing calls, and what they cost |
 //! | [`mcp`] | how users of a Clerk instance sign in to an MCP server |
 //! | [`gateways`] | how to protect services in any language behind nginx, Caddy, Traefik or Envoy |
+//! | [`neighbours`] | how users with session tokens and machines share a route |
 //! | [`performance`] | what a request costs in time and memory |
 //! | [`comparison`] | how Clerk's SDKs and other crates handle machine tokens |
 //! | [`threats`] | the security policy and the threat model, with tests for every row |
@@ -45,6 +46,9 @@ pub mod mcp {}
 
 #[doc = include_str!("gateways.md")]
 pub mod gateways {}
+
+#[doc = include_str!("neighbours.md")]
+pub mod neighbours {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}

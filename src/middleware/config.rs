@@ -11,11 +11,11 @@ use super::response::{ResponseForAuthError, ResponseFuture, misplaced, reject};
 use super::scopes::has_scope;
 use crate::authenticator::{Accepted, Authenticator};
 use crate::cache::Lookup;
-use crate::error::{AuthError, Protection, Reason};
+use crate::error::{AuthError, AuthErrorKind, Protection, Reason};
 use crate::identity::MachineAuth;
 use crate::jwt::Audience;
 use crate::scope::{ScopeListError, ScopePolicy};
-use crate::token::{TokenSource, TokenTypes};
+use crate::token::{RawToken, TokenSource, TokenTypes};
 
 /// The settings of a layer, shared by its services.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ pub(super) struct Config<R> {
     pub(super) revocable_only: bool,
     pub(super) scopes: Option<Result<ScopePolicy, ScopeListError>>,
     pub(super) optional: bool,
+    pub(super) pass_other_tokens: bool,
     pub(super) forward_token: bool,
     pub(super) allow_cors_preflight: bool,
     /// The resources that an OAuth token has to be issued for; none are asked for by default.
@@ -61,6 +62,8 @@ impl<R> Config<R> {
 /// What the header fields of a request lead to.
 pub(super) enum Verdict {
     Anonymous,
+    /// A bearer token that is no machine token, left for another layer.
+    OtherToken,
     Lookup(Lookup<MachineAuth>),
 }
 
@@ -119,9 +122,21 @@ impl<R> Config<R> {
             };
         };
         let (lookup, name) = self.authenticator.core.authenticate(token, self.accepted());
+        if self.pass_other_tokens && field == header::AUTHORIZATION && self.is_other(token, &lookup)
+        {
+            return Ok(Verdict::OtherToken);
+        }
         let forwarded = self.forward_token.then_some(Forwarded(name));
         self.strip_token(request, &field, forwarded);
         Ok(Verdict::Lookup(lookup))
+    }
+
+    /// Returns `true` for a token that was rejected at once and does not resemble a machine token.
+    fn is_other(&self, token: RawToken<'_>, lookup: &Lookup<MachineAuth>) -> bool {
+        let Lookup::Ready(Err(error)) = lookup else {
+            return false;
+        };
+        error.kind() == AuthErrorKind::InvalidToken && self.authenticator.core.is_other_token(token)
     }
 
     /// Takes the token off, or leaves it with its name, by which a layer inside knows it again.

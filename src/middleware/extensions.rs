@@ -9,6 +9,24 @@ use crate::identity::{Admitted, Anonymous, AuthenticatorId, MachineAuth, Origin}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Forwarded(pub(super) CacheKey);
 
+/// Marks a request whose bearer token is not a machine token, in its extensions: a layer with
+/// [`pass_other_tokens`](super::ClerkMachineAuth::pass_other_tokens) left it for another layer.
+///
+/// There is no identity, and nobody has verified the token yet.
+///
+/// # Examples
+///
+/// ```
+/// use clerk_machine_auth::middleware::OtherToken;
+///
+/// fn is_left_to_us<B>(request: &http::Request<B>) -> bool {
+///     request.extensions().get::<OtherToken>().is_some()
+/// }
+/// assert!(!is_left_to_us(&http::Request::new(())));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct OtherToken(());
+
 /// What the layers outside of one have said of a request.
 #[derive(Debug)]
 pub(super) enum Outer {
@@ -32,6 +50,7 @@ pub(super) fn take_outer(extensions: &mut Extensions, ours: AuthenticatorId) -> 
         return Outer::Nothing;
     }
     extensions.remove::<Anonymous>();
+    extensions.remove::<OtherToken>();
     let forwarded = extensions.remove::<Forwarded>();
     let is_admitted = extensions.remove::<Admitted>().is_some();
     match extensions.remove::<MachineAuth>() {
@@ -53,4 +72,12 @@ pub(super) fn insert_identity(
     auth.set_origin(Origin(Some(by)));
     extensions.insert(auth);
     extensions.insert(Admitted);
+}
+
+/// Marks a request that was let in without an identity.
+pub(super) fn insert_anonymous(extensions: &mut Extensions, has_other_token: bool) {
+    extensions.insert(Anonymous);
+    if has_other_token {
+        extensions.insert(OtherToken(()));
+    }
 }

@@ -79,6 +79,7 @@ impl ClerkMachineAuth {
                 revocable_only: false,
                 scopes: None,
                 optional: false,
+                pass_other_tokens: false,
                 forward_token: false,
                 allow_cors_preflight: false,
                 audience: Audience::default(),
@@ -110,6 +111,24 @@ impl<R> ClerkMachineAuth<R> {
     /// An invalid token is still rejected.
     pub const fn optional(mut self) -> Self {
         self.config.optional = true;
+        self
+    }
+
+    /// Passes requests with a bearer token that is not a machine token on to the inner service, for
+    /// another layer to verify.
+    ///
+    /// For routes that serve users with session tokens and machines. Such a request gets no identity,
+    /// keeps its token, and is marked with [`OtherToken`](super::OtherToken). An invalid machine token
+    /// is rejected as always, and so is a token that resembles one: with one of Clerk's prefixes, or a
+    /// JWT with `typ` `at+jwt`, with a machine as its subject, or that cannot be parsed. A request
+    /// without a token is rejected, unless [`optional`](Self::optional) is set too.
+    ///
+    /// # Security
+    ///
+    /// Any other bearer token gets past this layer, whatever scopes the layer requires. The layer that
+    /// verifies those tokens belongs directly inside, and must reject what it cannot verify. See [the guide](crate::docs::neighbours).
+    pub const fn pass_other_tokens(mut self) -> Self {
+        self.config.pass_other_tokens = true;
         self
     }
 
@@ -254,6 +273,7 @@ impl<R> ClerkMachineAuth<R> {
                 scopes,
                 revocable_only: self.config.revocable_only,
                 optional: self.config.optional,
+                pass_other_tokens: self.config.pass_other_tokens,
                 forward_token: self.config.forward_token,
                 allow_cors_preflight: self.config.allow_cors_preflight,
                 audience,

@@ -9,6 +9,7 @@ mod response;
 mod scopes;
 mod service;
 
+pub use self::extensions::OtherToken;
 pub use self::future::ClerkMachineAuthFuture;
 pub use self::layer::ClerkMachineAuth;
 pub use self::response::{

@@ -7,10 +7,10 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::config::{Config, Verdict};
+use super::extensions::insert_anonymous;
 use super::future::{ClerkMachineAuthFuture, Waiting};
 use super::response::{ResponseForAuthError, ResponseFuture};
 use crate::cache::Lookup;
-use crate::identity::Anonymous;
 
 /// Service of the [`ClerkMachineAuth`](super::ClerkMachineAuth) layer.
 #[derive(Debug)]
@@ -77,8 +77,11 @@ where
                     config,
                 })
             }
-            Ok(Verdict::Anonymous) => {
-                request.extensions_mut().insert(Anonymous);
+            Ok(verdict @ (Verdict::Anonymous | Verdict::OtherToken)) => {
+                insert_anonymous(
+                    request.extensions_mut(),
+                    matches!(verdict, Verdict::OtherToken),
+                );
                 self.config.insert_protection(&mut request);
                 ClerkMachineAuthFuture::responding(ResponseFuture::inner(self.inner.call(request)))
             }

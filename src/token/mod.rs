@@ -2,9 +2,11 @@
 
 mod bearer;
 mod classify;
+mod other;
 mod types;
 
 pub(crate) use self::bearer::{BearerToken, RawToken, TokenSource};
 pub(crate) use self::classify::{Format, classify};
+pub(crate) use self::other::is_other_token;
 pub(crate) use self::types::TokenTypes;
 pub use self::types::{ParseTokenTypeError, TokenType};

@@ -6,6 +6,7 @@ mod forgotten;
 mod grpc;
 mod nested;
 mod options;
+mod other_tokens;
 mod readiness;
 mod revocable;
 mod scopes;
