@@ -1,4 +1,4 @@
-//! Chooses how a token is verified, and admits what was.
+//! Chooses how a token is verified, and admits verified tokens.
 //!
 //! Implements steps 2 to 5 of [how a request is handled](crate#how-a-request-is-handled).
 
@@ -24,7 +24,7 @@ use crate::token::{
 };
 use crate::upstream::UpstreamGuard;
 
-/// Everything that is shared by the clones of an authenticator.
+/// The state that all clones of an authenticator share.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) id: AuthenticatorId,
@@ -34,7 +34,7 @@ pub(crate) struct Core {
     pub(crate) own: Secrets,
     pub(crate) hasher: Arc<KeyHasher>,
     pub(crate) invalidations: Arc<Invalidations>,
-    /// `None` where no JWT is accepted.
+    /// `None` if no JWT is accepted.
     pub(crate) jwt: Option<Arc<JwtVerifier>>,
     pub(crate) opaque: Arc<OpaqueVerifier>,
     pub(crate) receiver: Arc<Receiver>,
@@ -45,21 +45,21 @@ pub(crate) struct Core {
     pub(crate) upstream: Arc<UpstreamGuard>,
     pub(crate) admin: Option<AdminClient>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Dropped with the last clone, and with it all that runs in the background.
+    /// Dropped with the last clone, which ends all background tasks.
     pub(crate) tasks: Arc<Tasks>,
 }
 
-/// Where the verdict on a token is cached, if it is.
+/// The cache key of a token.
 #[derive(Debug, Clone, Copy)]
 struct CacheLookup {
-    /// The type that its prefix promises; a JWT if none.
+    /// The type that the prefix of the token indicates; `None` for a JWT.
     type_hint: Option<TokenType>,
-    /// Its key in the cache of that type.
+    /// The key in the cache of that type.
     key: CacheKey,
     now: Duration,
 }
 
-/// Accepted types, by the format of the token.
+/// The accepted types by token format.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
     pub(crate) jwt: TokenTypes,
@@ -67,7 +67,7 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// These types in every format.
+    /// Accepts these types in every format.
     pub(crate) const fn in_every_format(types: TokenTypes) -> Self {
         Self {
             jwt: types,
@@ -91,7 +91,7 @@ impl Accepted {
 }
 
 impl Core {
-    /// Makes the key of a token, by its prefix alone.
+    /// Computes the cache key of a token, choosing the cache by the prefix alone.
     fn cache_lookup(&self, token: RawToken<'_>) -> CacheLookup {
         let type_hint = token.type_hint();
         let domain = type_hint.map_or(Domain::Jwt, domain);
@@ -106,7 +106,7 @@ impl Core {
         self.jwt.as_ref().map(|jwt| &jwt.keys)
     }
 
-    /// Returns the key of a token in the caches.
+    /// Returns the cache key of a token.
     pub(crate) fn cache_key(&self, token: RawToken<'_>) -> CacheKey {
         self.cache_lookup(token).key
     }
@@ -134,8 +134,8 @@ impl Core {
         (verdict, lookup.key)
     }
 
-    /// Checks again, without any call, what may have changed since this authenticator let an
-    /// identity in, and the types and formats that are accepted here.
+    /// Checks again, without any call, what may have changed since this authenticator admitted an
+    /// identity, and the types and formats that are accepted here.
     pub(crate) fn check_again(&self, auth: &MachineAuth, accept: Accepted) -> Result<(), Reason> {
         if !accept.contains(auth.format(), auth.token_type()) {
             return Err(Reason::TypeNotAccepted);
@@ -165,13 +165,13 @@ impl Core {
         }
     }
 
-    /// Decides on a token whose verdict is cached; on all others, nothing.
+    /// Authenticates a token whose verdict is cached, or returns `None`.
     ///
     /// # Security
     ///
-    /// The characters of the token have not been looked at, and need not be: a key is in the cache
-    /// only for a token that was parsed, classified and verified and is no secret of this service,
-    /// and no other token has its key.
+    /// The characters of the token have not been validated, and need not be. A key is in the cache only
+    /// for a token that was parsed, classified and verified, and that is not a secret of this service.
+    /// No other token has the same key.
     fn cached(
         self: &Arc<Self>,
         lookup: &CacheLookup,
@@ -220,7 +220,8 @@ impl Core {
         }
     }
 
-    /// A JWT that begins like an opaque token was given the key of such a one.
+    /// Returns the key of a JWT. One that starts with the prefix of an opaque token was given a key of
+    /// that type.
     fn jwt_key(&self, token: BearerToken<'_>, lookup: &CacheLookup) -> CacheKey {
         match lookup.type_hint {
             None => lookup.key,
@@ -274,7 +275,7 @@ impl Core {
                 let core = Arc::clone(self);
                 Lookup::Pending(Box::pin(async move {
                     answer.await?;
-                    // It may have been refused, or have expired, while Clerk was asked.
+                    // The token may have been revoked locally, or have expired, during the call.
                     core.check_now(&auth)?;
                     Ok(core.with_granted_scopes(auth))
                 }))
@@ -284,8 +285,8 @@ impl Core {
 
     /// Checks what may have changed since the token was verified.
     ///
-    /// The expiry of a JWT is told by the issuer's clock and held against ours; that of an opaque
-    /// token is Clerk's word about its own.
+    /// The expiry of a JWT is set by the issuer's clock and compared with ours. The expiry of an opaque
+    /// token is set and checked by Clerk.
     fn check_now(&self, auth: &MachineAuth) -> Result<(), Reason> {
         let now = || UnixMillis::from_duration(self.clock.unix_time());
         let leeway = match auth.format() {
@@ -302,7 +303,8 @@ impl Core {
         Ok(())
     }
 
-    /// Grants what this service grants to the sender, as the last step of every admission.
+    /// Adds the scopes that this service grants to the sender. This is the last step of every
+    /// admission.
     pub(super) fn with_granted_scopes(&self, mut auth: MachineAuth) -> MachineAuth {
         if let MachineAuth::M2m(token) = &mut auth {
             token.grant(&self.grants);
@@ -310,7 +312,7 @@ impl Core {
         auth
     }
 
-    /// Returns what a request is given that has to wait, with its deadline where it has one already.
+    /// Returns how a request may wait, with its deadline if it already has one.
     fn wait(&self, deadline: Option<Instant>) -> Wait<'_> {
         Wait {
             tasks: &self.tasks,

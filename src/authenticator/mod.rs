@@ -124,7 +124,7 @@ impl Authenticator {
         verdict.into_result().await
     }
 
-    /// Returns the issuer whose JWTs are accepted, where it is known.
+    /// Returns the issuer whose JWTs are accepted, if it is known.
     pub(crate) fn issuer(&self) -> Option<&str> {
         self.core.issuer.as_deref()
     }
@@ -159,11 +159,11 @@ impl Authenticator {
             return Ok(());
         };
         secret.load().await.map_err(|error| load_failure(&error))?;
-        // One that is managed came from Clerk, and is fetched anew if it is refused.
+        // A managed secret came from Clerk, and is fetched again if it is refused.
         if secret.machine_id().is_some() {
             return Ok(());
         }
-        // Of a token without letters, which no request can bring.
+        // The key of the empty token, which no request can send.
         let key = core.hasher.key(Domain::M2m, b"");
         let verifier = Arc::clone(&core.opaque);
         verifier.check_machine_secret(key).await
@@ -177,7 +177,7 @@ impl Authenticator {
         if keys.current(core.clock.monotonic(), &core.tasks).is_none()
             && let Some(fetch) = keys.fetch(core.clock.monotonic(), &core.tasks)?
         {
-            // Whether it brought keys shows below.
+            // The check below shows whether it succeeded.
             fetch.result(core.tasks.deadline()).await.ok();
         }
         let ready = keys.current(core.clock.monotonic(), &core.tasks);
