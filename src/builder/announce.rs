@@ -1,11 +1,11 @@
-//! One line for the log when an authenticator is built: what it accepts, and of whom.
+//! Logs one line when an authenticator is built: what it accepts, and from whom.
 
 use super::checked::{Binding, Identity, KeyOrigin};
 use crate::authenticator::Accepted;
 use crate::token::{TokenType, TokenTypes};
 
-/// Logs what the settings amount to: a type that is not accepted, or a list of senders that was
-/// meant for another machine, otherwise shows only as a 401 to every caller.
+/// Logs the effect of the settings. Without it, a type that is not accepted, or a list of senders that
+/// was meant for another machine, only shows as a 401 to every caller.
 pub(super) fn announce(identity: &Identity, accepted: Accepted, binding: &Binding) {
     let machine = identity.me.as_ref().map_or("unknown", |me| me.as_str());
     tracing::info!(

@@ -1,4 +1,4 @@
-//! Puts an authenticator together from checked settings.
+//! Assembles an authenticator from checked settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,12 @@ use crate::tasks::Tasks;
 use crate::transport::{RetryPolicy, Transport};
 use crate::upstream::UpstreamGuard;
 
-/// The admin client answers to nobody's request, so it may take longer than a verification.
+/// The timeout of the admin client. No incoming request waits for it, so it may take longer than a
+/// verification.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How the memory for good verdicts is divided. An opaque token may bring 64 KiB of claims, a JWT 8;
-/// the registry's answers are identifiers.
+/// How the memory for valid verdicts is divided. An opaque token may have 64 KiB of claims, and a JWT 8
+/// KiB. The registry's verdicts are short identifiers.
 const OPAQUE_EIGHTHS: u64 = 4;
 const JWT_EIGHTHS: u64 = 3;
 const REGISTRY_EIGHTHS: u64 = 1;
@@ -53,7 +54,7 @@ pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildEr
     Ok(Authenticator::new(shared.core(accepted, binding, grants)))
 }
 
-/// Tells resources who issues their tokens; a client has to learn it from one of both.
+/// Sets the issuer of tokens for resources. A client has to learn it from either of them.
 fn introduce(resources: &[ProtectedResource], issuer: Option<&str>) -> Result<(), BuildError> {
     const UNKNOWN: &str = "no authorization server is known; set publishable_key \
         (CLERK_PUBLISHABLE_KEY) or issuer, or name it with `authorization_server`";
@@ -73,7 +74,7 @@ impl Shared {
             None => Transport::new(settings.connect_timeout),
         };
         let hasher = KeyHasher::new()
-            .ok_or_else(|| BuildError::new("system", "there is no randomness to be had"))?;
+            .ok_or_else(|| BuildError::new("system", "the system provides no randomness"))?;
         let clock = Arc::clone(&settings.clock);
         let hasher = Arc::new(hasher);
         let invalidations = Arc::new(Invalidations::new(Arc::clone(&hasher)));
@@ -135,7 +136,8 @@ impl Shared {
         )
     }
 
-    /// A JWT needs nobody to be asked, so there is nothing to renew and nothing to be stale.
+    /// Returns the TTL of JWT verdicts. A JWT is verified without a call, so its verdict is neither
+    /// refreshed nor used stale.
     fn jwt_ttl(&self) -> Ttl {
         Ttl {
             fresh: self.settings.jwt_verdict,

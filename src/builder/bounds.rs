@@ -1,25 +1,27 @@
-//! The bounds of the settings that are numbers, times or names.
+//! The bounds of settings that are numbers, times or names.
 
 use std::time::Duration;
 
 use super::settings::Settings;
 use crate::config::BuildError;
 
-/// A setting, whether it is out of bounds, and what they are.
+/// The name of a setting, whether it is out of bounds, and the bounds.
 type Rule = (&'static str, bool, &'static str);
 
 const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
-/// No token of Clerk's comes near it, and whoever sends tokens that long should meet the bound of the
-/// HTTP server first: each byte is hashed before anything is known of the token.
+/// The upper bound of `max_token_len`.
+///
+/// No token of Clerk's comes near it. Each byte of a token is hashed before anything is known about it,
+/// so longer ones should be rejected by the HTTP server already.
 const MAX_TOKEN_LEN: usize = 64 * 1024;
-/// No time that is kept is longer, so that none can overflow where times are added.
+/// The longest time that is stored. It ensures that no addition of times overflows.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Less would hold a dozen of the largest answers.
+/// The minimum cache memory. Less would hold only a dozen of the largest verdicts.
 const MIB: u64 = 1_048_576;
 
-/// Checks every number; the first that is out of bounds is reported.
+/// Checks all numbers. Returns an error for the first that is out of bounds.
 pub(super) fn check_bounds(settings: &Settings) -> Result<(), BuildError> {
     let rules = times(settings).into_iter().chain(numbers(settings));
     let mut broken = rules.filter(|(_, is_broken, _)| *is_broken);

@@ -1,4 +1,4 @@
-//! Settings that have been checked, each on its own and against the others.
+//! Settings that have been checked, individually and against each other.
 
 use secrecy::ExposeSecret as _;
 use url::Url;
@@ -18,7 +18,7 @@ use crate::transport::BaseUrl;
 
 type Checked<T> = Result<T, BuildError>;
 
-/// Where the keys for JWTs come from.
+/// The origin of the keys for JWTs.
 #[derive(Debug)]
 pub(super) enum KeyOrigin {
     Pinned(KeySet),
@@ -26,7 +26,7 @@ pub(super) enum KeyOrigin {
     Public(Url),
 }
 
-/// Who this service is and what it trusts.
+/// The identity of this service, and what it trusts.
 #[derive(Debug)]
 pub(super) struct Identity {
     pub(super) secrets: Secrets,
@@ -64,7 +64,7 @@ impl Identity {
         })
     }
 
-    /// Decides which types are accepted in which form.
+    /// Determines the accepted types by token format.
     pub(super) fn accepted(&self, wanted: Option<TokenTypes>) -> Checked<Accepted> {
         let jwt = match self.keys {
             Some(_) => TokenTypes::from_iter([TokenType::M2m, TokenType::OAuth]),
@@ -87,7 +87,7 @@ impl Identity {
         })
     }
 
-    /// Decides what binds M2M tokens to this machine.
+    /// Determines how M2M tokens are bound to this machine.
     pub(super) fn binding(&self, accepted: Accepted, senders: SenderSetting) -> Checked<Binding> {
         match (senders, &self.me) {
             (SenderSetting::Listed(ids), _) => listed(ids),
@@ -114,7 +114,8 @@ impl Identity {
         if takes_opaque && me.is_none() && self.secrets.machine.is_none() {
             return Err(BuildError::new(MACHINE_ID, UNBOUND_OPAQUE));
         }
-        // No M2M JWT is accepted; should one ever get this far, this lets none through unbound.
+        // No M2M JWT is accepted. If one ever got this far, this would reject it unless it names this
+        // machine.
         Ok(Binding::ScopeClaims)
     }
 }
@@ -128,7 +129,7 @@ const UNBOUND_OPAQUE: &str = "opaque M2M tokens are accepted and nothing binds t
     machine; set machine_id or machine_secret_key, or choose allow_senders or any_sender, or leave \
     m2m_token out of accept";
 
-/// With keys of two instances every JWT would be refused: for its issuer, or for its signature.
+/// Rejects keys of two instances: every JWT would be rejected, for its issuer or for its signature.
 fn check_environments(
     instance: Option<&InstanceSecret>,
     frontend: Option<&FrontendApi>,
@@ -146,7 +147,7 @@ fn check_environments(
     }
 }
 
-/// `iss` is compared byte by byte, and Clerk writes no slash at its end.
+/// Checks the issuer. `iss` is compared byte by byte, and Clerk's issuers have no trailing slash.
 fn issuer(settings: &Settings, frontend: Option<&FrontendApi>) -> Checked<Option<Box<str>>> {
     let Some(issuer) = settings.issuer.as_deref().map(str::trim) else {
         return Ok(frontend.map(|frontend| frontend.issuer().into()));

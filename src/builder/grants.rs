@@ -8,7 +8,7 @@ use crate::id::MachineId;
 use crate::identity::{GrantFn, M2mToken, ScopeGrants};
 use crate::scope::{Scopes, check_list};
 
-/// Who grants scopes to machines, as it was given.
+/// The source of grants to machines, as configured.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GrantSettings {
     listed: Vec<(String, Vec<String>)>,
@@ -114,7 +114,7 @@ const OPEN_TO_ALL: &str = "with it every machine gives itself any scope, so gran
     grant_scopes_with restrict nothing; leave one of them out";
 const TWO_SOURCES: &str = "grant_scopes is set too; grant all scopes by one of them";
 
-/// Collects the grants by machine; those of several calls for one machine add up.
+/// Collects the grants by machine. Several calls for one machine add up.
 fn listed(grants: Vec<(String, Vec<String>)>) -> Result<ScopeGrants, BuildError> {
     let mut machines = HashMap::<Box<str>, Vec<String>>::new();
     for (machine, scopes) in grants {

@@ -1,4 +1,4 @@
-//! The publishable key of an instance, which holds the host of its frontend API.
+//! The publishable key of an instance, which contains the host of its frontend API.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,7 +8,7 @@ use url::Url;
 use crate::secret::{Environment, is_quoted};
 use crate::transport::{BaseUrl, BaseUrlError, is_loopback};
 
-/// Why a text is not taken as a publishable key.
+/// Why a text is not a publishable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PublishableKeyError {
     #[error("the value stands in quotes; remove the quotes")]
@@ -21,7 +21,7 @@ pub(super) enum PublishableKeyError {
     Host,
 }
 
-/// The frontend API that a publishable key names.
+/// The frontend API in a publishable key.
 #[derive(Debug)]
 pub(super) struct FrontendApi {
     base: BaseUrl,
@@ -34,7 +34,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl FrontendApi {
-    /// Reads `pk_<test|live>_<base64 of the host and a dollar sign>`.
+    /// Parses `pk_<test|live>_<base64 of the host and a dollar sign>`.
     pub(super) fn parse(key: &str) -> Result<Self, PublishableKeyError> {
         let key = key.trim();
         if is_quoted(key) {
@@ -56,7 +56,7 @@ impl FrontendApi {
         Ok(Self { base, environment })
     }
 
-    /// Returns what the instance writes into `iss`.
+    /// Returns the value of `iss` in the instance's tokens.
     pub(super) fn issuer(&self) -> String {
         self.base.origin()
     }
@@ -70,7 +70,7 @@ impl FrontendApi {
     }
 }
 
-/// `https`, save for an emulator on the loopback interface.
+/// Returns the base URL of a host: `https`, except for an emulator on the loopback interface.
 fn base_url(host: &str) -> Option<BaseUrl> {
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     if host.is_empty() || !host.bytes().all(is_host) {

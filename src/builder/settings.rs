@@ -1,4 +1,4 @@
-//! What can be set, as it was given; nothing is checked here.
+//! The settings as they were given. Nothing is checked here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +19,17 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// How the senders of JWTs are bound to this machine, as it was given.
+/// How the senders of JWTs are bound to this machine, as configured.
 #[derive(Debug, Clone)]
 pub(super) enum SenderSetting {
-    /// By Clerk's registry if it can be asked.
+    /// By Clerk's registry if it can be called.
     Default,
     Listed(Vec<String>),
     ScopeClaims,
     Any,
 }
 
-/// The call budget as it was given; what is not depends on the instance.
+/// The call budget as configured. What is not set depends on the instance.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct BudgetSetting {
     pub(super) total: Option<u32>,
@@ -41,7 +41,7 @@ pub(super) struct BudgetSetting {
 pub(super) struct Settings {
     pub(super) access: Access,
     pub(super) machine_id: Option<String>,
-    /// As it was given, it might be a private key, so it is not shown.
+    /// The unchecked value might be a private key, so it is not shown.
     pub(super) jwt_key: Option<SecretString>,
     pub(super) publishable_key: Option<String>,
     pub(super) issuer: Option<String>,
@@ -70,14 +70,14 @@ pub(super) struct Settings {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Enough for the default capacity, with a kilobyte or two of claims each.
+/// Enough for the default capacity, with one or two kilobytes of claims each.
 const CACHE_BYTES: u64 = 64 * 1_024 * 1_024;
 
-/// What a verdict with few claims takes, twice: half of the memory is for opaque tokens.
+/// Twice the size of a verdict with few claims, because half of the memory is for opaque tokens.
 const BYTES_EACH: u64 = 2_048;
 
 impl Settings {
-    /// The most memory for good verdicts: a raised capacity brings its own.
+    /// Returns the maximum memory for valid verdicts. It grows with the capacity unless it is set.
     pub(super) fn valid_bytes(&self) -> u64 {
         let for_all = self.capacity.saturating_mul(BYTES_EACH);
         self.cache_bytes.unwrap_or(for_all.max(CACHE_BYTES))
@@ -131,7 +131,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Returns the call budget: what was set, and for the rest what suits the instance's limit.
+    /// Returns the call budget. Values that are not set depend on the limit of the instance.
     pub(super) fn call_budget(&self) -> BudgetConfig {
         let default = if self.is_development() {
             BudgetConfig::DEVELOPMENT
@@ -146,7 +146,7 @@ impl Settings {
         BudgetConfig::new(total.unwrap_or(default), unknown, burst)
     }
 
-    /// Returns `true` if a key says that the instance is a development one.
+    /// Returns `true` if a key belongs to a development instance.
     fn is_development(&self) -> bool {
         let secret = self.access.secrets().ok().and_then(|it| it.instance);
         let environment = secret.and_then(|secret| secret.current().environment());

@@ -54,7 +54,7 @@ impl AuthenticatorBuilder {
     /// # Security
     ///
     /// Senders choose the claims of M2M tokens. Without this bound, a holder of many genuine tokens
-    /// could use up the memory of the service.
+    /// could exhaust the memory of the service.
     pub const fn cache_bytes(mut self, bytes: u64) -> Self {
         self.settings.cache_bytes = Some(bytes);
         self
