@@ -1,15 +1,15 @@
-//! Protects gRPC services: a layer that asks for scopes by method and, behind the feature `tonic`, what
-//! services of tonic need beside it.
+//! Protects gRPC services: a layer that requires scopes by method and, behind the feature `tonic`, what
+//! tonic services need in addition.
 //!
-//! [`ClerkMachineAuth`](crate::ClerkMachineAuth) is a layer for tonic as it is for axum. It answers with
-//! [`GrpcStatus`](crate::middleware::GrpcStatus); where HTTP and gRPC share a port, with
+//! [`ClerkMachineAuth`](crate::ClerkMachineAuth) is a layer for tonic as well as for axum. For gRPC it
+//! responds with [`GrpcStatus`](crate::middleware::GrpcStatus). If HTTP and gRPC share a port, use
 //! [`Auto`](crate::middleware::Auto). This module adds
 //!
-//! - [`GrpcScopes`]: a layer that asks for scopes by method;
-//! - `RequestExt`: the identity, and scopes, from a `tonic::Request`;
-//! - `tonic::Status` from an [`AuthError`](crate::AuthError), so that handlers use `?`;
-//! - `NamedService` for the services of both layers, so that they go around one service as well as
-//!   around all.
+//! - [`GrpcScopes`]: a layer that requires scopes by method;
+//! - `RequestExt`: the identity and its scopes, from a `tonic::Request`;
+//! - `tonic::Status` from an [`AuthError`](crate::AuthError), so that handlers can use `?`;
+//! - `NamedService` for the services of both layers, so that they can wrap a single service as well as
+//!   all of them.
 //!
 //! ```
 //! # #[cfg(feature = "tonic")]
@@ -37,11 +37,11 @@
 //!
 //! # What a layer covers
 //!
-//! `Server::builder().layer(…)` covers every service of the server, also those that are added later;
-//! an interceptor covers the service that it is made with. Health and reflection are services like
-//! any other: to keep them open, put the layer around the services that are to be protected, with
-//! `ServiceBuilder::new().layer(auth).service(ReportsServer::new(…))`, and add the open ones bare. A
-//! router that is merged into another one does not get that one's layers.
+//! `Server::builder().layer(…)` covers every service of the server, including those added later. An
+//! interceptor covers the service that it is created with. Health and reflection are services like any
+//! other. To keep them open, wrap only the services to protect, with
+//! `ServiceBuilder::new().layer(auth).service(ReportsServer::new(…))`, and add the open ones without a
+//! layer. A router that is merged into another one does not get the other's layers.
 //!
 //! `examples/grpc` shows both, with a client.
 

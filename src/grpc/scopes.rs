@@ -1,4 +1,4 @@
-//! A layer that asks for the scopes of a method.
+//! A layer that requires scopes by method.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::error::{AuthError, Protection, Reason};
 use crate::middleware::{GrpcStatus, ResponseForAuthError, ResponseFuture, check_scopes, reject};
 use crate::scope::{ScopeListError, ScopePolicy};
 
-/// Asks for scopes by the method that a gRPC request calls; stands inside a
+/// Layer that requires scopes by the method of a gRPC request, inside a
 /// [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer.
 ///
-/// A token that lacks a scope is answered with `PERMISSION_DENIED`. So is every call of a method that
-/// is not listed, neither itself nor with its service: a method that is added or renamed is closed
-/// until somebody says what it takes.
+/// The response to a token that lacks a scope is `PERMISSION_DENIED`. The same goes for every method
+/// that is not listed, neither itself nor with its service: a method that is added or renamed is closed
+/// until its scopes are listed.
 ///
 /// # Examples
 ///
@@ -32,8 +32,8 @@ use crate::scope::{ScopeListError, ScopePolicy};
 ///
 /// # Security
 ///
-/// The path of a request is compared letter by letter, as tonic's own router does. A list that is
-/// empty or holds what cannot be a scope lets nobody in.
+/// The path of a request is compared byte by byte, like in tonic's own router. A list that is empty or
+/// contains an invalid scope accepts no token.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct GrpcScopes<R = GrpcStatus> {
@@ -42,11 +42,11 @@ pub struct GrpcScopes<R = GrpcStatus> {
     rejection: R,
 }
 
-/// What is asked for; `None` for nothing but what the layer outside asks for.
+/// The required scopes. `None` if the outer layer's requirements are enough.
 type Listed = Option<Result<ScopePolicy, ScopeListError>>;
 
 impl GrpcScopes {
-    /// Lists no method, and so lets nobody in.
+    /// Creates a layer that lists no method, and therefore rejects every call.
     pub fn new() -> Self {
         Self {
             methods: Arc::default(),
@@ -63,7 +63,7 @@ impl Default for GrpcScopes {
 }
 
 impl<R> GrpcScopes<R> {
-    /// Asks for all of these scopes where this method is called: `/package.Service/Method`.
+    /// Requires all of these scopes for a method, given as `/package.Service/Method`.
     pub fn method<S: AsRef<str>>(
         mut self,
         path: impl AsRef<str>,
@@ -74,15 +74,15 @@ impl<R> GrpcScopes<R> {
         self
     }
 
-    /// Asks for no scope where this method is called: `/package.Service/Method`.
+    /// Requires no scope for a method, given as `/package.Service/Method`.
     pub fn without_scopes(mut self, path: impl AsRef<str>) -> Self {
         let methods = Arc::make_mut(&mut self.methods);
         methods.insert(path.as_ref().into(), None);
         self
     }
 
-    /// Asks for all of these scopes for the methods of a service, `package.Service`, that are not
-    /// listed themselves.
+    /// Requires all of these scopes for the methods of a service, given as `package.Service`, that are
+    /// not listed themselves.
     pub fn service<S: AsRef<str>>(
         mut self,
         name: impl AsRef<str>,
@@ -93,7 +93,7 @@ impl<R> GrpcScopes<R> {
         self
     }
 
-    /// Answers rejections in a way of your own.
+    /// Sets how responses to rejected requests are created.
     pub fn on_rejection<N>(self, rejection: N) -> GrpcScopes<N> {
         GrpcScopes {
             methods: self.methods,

@@ -1,4 +1,4 @@
-//! What handlers read from a `tonic::Request`, and the statuses that they answer with.
+//! What handlers read from a `tonic::Request`, and the statuses that they return.
 
 use ::tonic::metadata::MetadataMap;
 use ::tonic::server::NamedService;
@@ -11,24 +11,26 @@ use crate::identity::{Anonymous, MachineAuth};
 use crate::middleware::{ClerkMachineAuthService, check_scopes, grpc_status, misplaced, pushback};
 use crate::scope::ScopePolicy;
 
-/// The identity and its scopes, from a `tonic::Request` behind a
+/// Extension trait that returns the identity of a `tonic::Request` behind a
 /// [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer.
 pub trait RequestExt: sealed::Sealed {
-    /// Returns the identity behind the request.
+    /// Returns the identity of the request.
     ///
     /// # Errors
     ///
-    /// `UNAUTHENTICATED` where the layer is [`optional`](crate::ClerkMachineAuth::optional) and no token
-    /// was sent; `INTERNAL`, with the fix in the log, where no layer has seen the request.
+    /// - `UNAUTHENTICATED` if the layer is [`optional`](crate::ClerkMachineAuth::optional) and no token
+    ///   was sent.
+    /// - `INTERNAL`, with the fix in the log, if the request has passed through no layer.
     fn machine_auth(&self) -> Result<&MachineAuth, Status>;
 
-    /// Returns the identity behind the request if it has all of these scopes, for where which ones
-    /// are needed shows only in the message.
+    /// Returns the identity of the request if it has all of these scopes. Use it if the required scopes
+    /// depend on the message.
     ///
     /// # Errors
     ///
-    /// As [`machine_auth`](Self::machine_auth) does, `PERMISSION_DENIED` for a missing scope, and
-    /// `INTERNAL` for a list that is empty or holds what cannot be a scope.
+    /// - The errors of [`machine_auth`](Self::machine_auth).
+    /// - `PERMISSION_DENIED` for a missing scope.
+    /// - `INTERNAL` for a list that is empty or contains an invalid scope.
     fn require_scopes<S: AsRef<str>>(
         &self,
         scopes: impl IntoIterator<Item = S>,
@@ -59,8 +61,8 @@ fn identity(extensions: &Extensions) -> Result<&MachineAuth, AuthError> {
     }
 }
 
-/// The status that [`GrpcStatus`](crate::middleware::GrpcStatus) answers with, and in its metadata after how
-/// many milliseconds another try may succeed (`grpc-retry-pushback-ms`).
+/// Converts to the status that [`GrpcStatus`](crate::middleware::GrpcStatus) responds with. Its
+/// metadata contains the milliseconds after which a retry may succeed (`grpc-retry-pushback-ms`).
 impl From<AuthError> for Status {
     fn from(error: AuthError) -> Self {
         let (code, message) = grpc_status(error.kind());

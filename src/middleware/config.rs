@@ -1,4 +1,4 @@
-//! The settings of the layer, and what they make of a request.
+//! The settings of the layer, and how they apply to a request.
 
 use std::sync::Arc;
 
@@ -29,16 +29,16 @@ pub(super) struct Config<R> {
     pub(super) pass_other_tokens: bool,
     pub(super) forward_token: bool,
     pub(super) allow_cors_preflight: bool,
-    /// The resources that an OAuth token has to be issued for; none are asked for by default.
+    /// The resources that an OAuth token must be issued for. The default is none.
     pub(super) audience: Audience,
     pub(super) protection: Option<Arc<Protection>>,
-    /// Where the metadata of the resource is, which answers without a token.
+    /// The paths of the resource's metadata, which are served without a token.
     pub(super) metadata_paths: Box<[Box<str>]>,
     pub(super) rejection: R,
 }
 
 impl<R> Config<R> {
-    /// The accepted types by format: nobody can revoke a JWT.
+    /// Returns the accepted types by format: JWTs cannot be revoked.
     fn accepted(&self) -> Accepted {
         let accepted = Accepted::in_every_format(self.accept);
         if self.revocable_only {
@@ -50,7 +50,7 @@ impl<R> Config<R> {
         accepted
     }
 
-    /// Returns what makes it impossible that this layer lets anybody in.
+    /// Returns the misconfiguration because of which this layer can accept no request, if there is one.
     fn mistake(&self) -> Option<Reason> {
         if self.accept.is_empty() {
             return Some(Reason::NothingAccepted);
@@ -59,7 +59,7 @@ impl<R> Config<R> {
     }
 }
 
-/// What the header fields of a request lead to.
+/// The decision on a request that its header fields lead to.
 pub(super) enum Verdict {
     Anonymous,
     /// A bearer token that is no machine token, left for another layer.
@@ -68,7 +68,7 @@ pub(super) enum Verdict {
 }
 
 impl<R> Config<R> {
-    /// Looks at a request, and takes its token off unless it is to be forwarded.
+    /// Decides on a request, and removes its token unless it is to be forwarded.
     pub(super) fn authenticate<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
         if let Some(mistake) = self.mistake() {
             return Err(misplaced(request.method(), request.uri(), mistake));
@@ -87,7 +87,7 @@ impl<R> Config<R> {
         }
     }
 
-    /// Holds what an outer layer let in against the rules of this one; nothing is verified again.
+    /// Checks an identity from an outer layer against the rules of this one. Nothing is verified again.
     fn recheck<A>(
         &self,
         request: &mut Request<A>,
@@ -96,7 +96,8 @@ impl<R> Config<R> {
     ) -> Result<(), AuthError> {
         let found = self.source.find(request.headers());
         if let Some((token, field)) = found.map_err(|_| Reason::Malformed)? {
-            // Only the outer layer's own token may still be there; the name is a keyed hash.
+            // Only the outer layer's own token may still be there. It is compared by its cache key, a
+            // keyed hash.
             if forwarded != Some(Forwarded(self.authenticator.core.cache_key(token))) {
                 return Err(Reason::SecondToken.into());
             }
@@ -172,7 +173,8 @@ impl<R> Config<R> {
         }
     }
 
-    /// An outer layer's verdict may be of another audience, and so may a cached one.
+    /// Checks the audience. The verdict may come from an outer layer with another audience, or from the
+    /// cache.
     fn check_audience(&self, auth: &MachineAuth) -> Result<(), Reason> {
         match auth {
             MachineAuth::OAuth(token) => self.audience.check(Some(token.audience())),
@@ -185,13 +187,13 @@ impl<R> Config<R> {
         self.check_scopes(auth, self.protection(request))
     }
 
-    /// Returns what is said of the space that the request is in, by this layer or one outside.
+    /// Returns the protection space of the request, from this layer or an outer one.
     fn protection<'a, A>(&'a self, request: &'a Request<A>) -> Option<&'a Arc<Protection>> {
         let own = self.protection.as_ref();
         own.or_else(|| request.extensions().get::<Arc<Protection>>())
     }
 
-    /// Leaves word of the space for what asks for scopes further inside.
+    /// Inserts the protection space for scope checks further inside.
     pub(super) fn insert_protection<A>(&self, request: &mut Request<A>) {
         if let Some(protection) = &self.protection {
             request.extensions_mut().insert(Arc::clone(protection));
@@ -207,7 +209,7 @@ impl<R> Config<R> {
         reject(&self.rejection, request.headers(), error)
     }
 
-    /// Lets a request in to the service that is ready for it, or rejects it.
+    /// Forwards an authenticated request to the service that is ready for it, or rejects it.
     pub(super) fn respond<S, A, B>(
         &self,
         verdict: Result<MachineAuth, AuthError>,
@@ -230,7 +232,7 @@ impl<R> Config<R> {
     }
 }
 
-/// A preflight as browsers send it (Fetch §3.2.2); it never carries credentials.
+/// Returns `true` for a preflight as browsers send it (Fetch §3.2.2). It never carries credentials.
 fn is_cors_preflight<A>(request: &Request<A>) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ORIGIN)

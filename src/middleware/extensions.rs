@@ -1,11 +1,11 @@
-//! What an outer layer left in a request for the layers inside it.
+//! What an outer layer left in a request for inner layers.
 
 use http::Extensions;
 
 use crate::cache::CacheKey;
 use crate::identity::{Admitted, Anonymous, AuthenticatorId, MachineAuth, Origin};
 
-/// The token that an outer layer verified and left in the request, by its name in the cache.
+/// The cache key of the token that an outer layer verified and left in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Forwarded(pub(super) CacheKey);
 
@@ -30,21 +30,21 @@ pub struct OtherToken(());
 /// What the layers outside of one have said of a request.
 #[derive(Debug)]
 pub(super) enum Outer {
-    /// Nothing, or that it carries no token.
+    /// No outer layer, or an outer layer that admitted the request without a token.
     Nothing,
-    /// A layer of the same authenticator let it in.
+    /// A layer of the same authenticator authenticated the request.
     Identity(MachineAuth, Option<Forwarded>),
-    /// A layer of another authenticator let it in.
+    /// A layer of another authenticator authenticated the request.
     Foreign,
 }
 
-/// Takes off whatever says who sent a request, and returns what a layer said.
+/// Removes every identity from a request, and returns what an outer layer decided.
 ///
 /// # Security
 ///
-/// An identity counts only with the mark of a layer in this very request, and with the name of the
-/// authenticator whose layer put it there: one that was verified by hand, or brought from another
-/// request, does not.
+/// An identity counts only if the marker of a layer is in this very request, together with the id of
+/// the authenticator whose layer inserted it. An identity that was verified by hand, or copied from
+/// another request, does not count.
 pub(super) fn take_outer(extensions: &mut Extensions, ours: AuthenticatorId) -> Outer {
     if extensions.is_empty() {
         return Outer::Nothing;
@@ -63,7 +63,7 @@ pub(super) fn take_outer(extensions: &mut Extensions, ours: AuthenticatorId) -> 
     }
 }
 
-/// Puts an identity into a request for the handler and for the layers inside.
+/// Inserts an identity into a request, for the handler and for inner layers.
 pub(super) fn insert_identity(
     extensions: &mut Extensions,
     mut auth: MachineAuth,

@@ -31,7 +31,8 @@ pin_project! {
 }
 
 pin_project! {
-    /// One after the other, in the same place: servers move and box this for every request.
+    /// The states share one place in memory, because servers move and box this future for every
+    /// request.
     #[project = StateProjection]
     enum State<S, A, B, R>
     where
@@ -42,7 +43,7 @@ pin_project! {
     }
 }
 
-/// A request whose token is being verified, and the service that was ready for it.
+/// A request whose token is being verified, and the service that is ready for it.
 pub(super) struct Waiting<S, A, R> {
     pub(super) verdict: BoxFuture<'static, Result<MachineAuth, AuthError>>,
     pub(super) request: Request<A>,

@@ -90,7 +90,7 @@ impl ClerkMachineAuth {
         }
     }
 
-    /// Protects a resource that OAuth clients find by its metadata.
+    /// Creates the layer of a protected resource, which OAuth clients discover by its metadata.
     pub(crate) fn of_resource(
         authenticator: Authenticator,
         url: &str,

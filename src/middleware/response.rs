@@ -91,7 +91,7 @@ impl<B: From<Bytes>> ResponseForAuthError<B> for ProblemJson {
     }
 }
 
-/// With `about:blank` the title is the phrase of the status (RFC 9457 §4.2.1).
+/// Returns the body. With `about:blank`, the title is the phrase of the status (RFC 9457 §4.2.1).
 const fn problem(kind: AuthErrorKind) -> &'static [u8] {
     match kind {
         AuthErrorKind::MissingToken => {
@@ -161,7 +161,7 @@ impl<B: Default> ResponseForAuthError<B> for GrpcStatus {
     }
 }
 
-/// Returns after how many milliseconds another try may succeed: a second if nothing is known.
+/// Returns the milliseconds after which a retry may succeed: a second if nothing is known.
 pub(crate) fn pushback(error: &AuthError) -> Option<i32> {
     if error.kind() != AuthErrorKind::Unavailable {
         return None;
@@ -204,7 +204,7 @@ impl<B: From<Bytes> + Default> ResponseForAuthError<B> for Auto {
     }
 }
 
-/// Media types are compared without case (RFC 9110 §8.3.1).
+/// Returns `true` for gRPC's media types. They are compared case-insensitively (RFC 9110 §8.3.1).
 fn is_grpc(headers: &HeaderMap) -> bool {
     const PREFIX: &[u8] = b"application/grpc";
     let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -224,7 +224,7 @@ pub(crate) const fn grpc_status(kind: AuthErrorKind) -> (&'static str, &'static 
 }
 
 pin_project! {
-    /// The response of the inner service, or one that a layer gives in its place.
+    /// The response future of the layers: the response of the inner service, or that of a layer.
     pub struct ResponseFuture<F, B> {
         #[pin]
         kind: Kind<F, B>,
@@ -263,7 +263,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
             KindProjection::Inner { future } => future.poll(cx),
-            // Polled again after its end, which the contract of futures forbids, it never ends.
+            // Polled after completion, which the contract of futures forbids: stays pending.
             KindProjection::Answered { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
@@ -278,7 +278,7 @@ impl<F, B> fmt::Debug for ResponseFuture<F, B> {
     }
 }
 
-/// Makes the response and completes it.
+/// Creates the response and completes it.
 pub(crate) fn reject<B>(
     maker: &impl ResponseForAuthError<B>,
     headers: &HeaderMap,
@@ -307,7 +307,7 @@ fn complete<B>(response: &mut Response<B>, error: &AuthError) {
     }
 }
 
-/// Whole seconds, rounded up, and never 0: that would ask for a retry at once.
+/// Returns whole seconds, rounded up, and never 0: that would ask for an immediate retry.
 fn seconds(error: &AuthError) -> HeaderValue {
     let delay = error.retry_after().unwrap_or_default();
     let whole = delay
@@ -316,9 +316,9 @@ fn seconds(error: &AuthError) -> HeaderValue {
     HeaderValue::from(whole.clamp(1, 3_600))
 }
 
-/// Anybody can cause a rejection at will, so only our own faults are louder than `debug`.
+/// Logs a rejection. Anybody can cause rejections, so only our own faults are logged above `debug`.
 ///
-/// Faults of a route have been logged by [`misplaced`] already.
+/// Misconfigured routes have been logged by [`misplaced`] already.
 fn log(error: &AuthError) {
     let (status, reason) = (error.status().as_u16(), error.reason());
     if error.cause() == Reason::NoAudience {
@@ -331,11 +331,11 @@ fn log(error: &AuthError) {
     }
 }
 
-/// Makes the rejection for a route that is put together wrongly, and logs the route and the fix.
+/// Creates the rejection for a misconfigured route, and logs the route and the fix.
 ///
 /// # Security
 ///
-/// Of the URI only the path is logged, since a query may hold secrets, and only its beginning.
+/// Only the beginning of the path is logged, since a query may contain secrets.
 pub(crate) fn misplaced(method: &Method, uri: &Uri, reason: Reason) -> AuthError {
     const MAX_CHARS: usize = 200;
     let path = uri.path();
@@ -346,7 +346,7 @@ pub(crate) fn misplaced(method: &Method, uri: &Uri, reason: Reason) -> AuthError
     error
 }
 
-/// Says once what is the most likely mistake of a new protected resource; who has a token can repeat
+/// Logs the most likely mistake with a new protected resource once. A client with a token could repeat
 /// it at will.
 fn warn_of_no_audience() {
     static SAID: AtomicBool = AtomicBool::new(false);

@@ -30,7 +30,7 @@ use crate::scope::{ScopeListError, ScopePolicy};
 /// # Ok::<(), clerk_machine_auth::ScopeListError>(())
 /// ```
 ///
-/// An empty list would let every token in, so it does not compile:
+/// An empty list would accept every token, so it does not compile:
 ///
 /// ```compile_fail
 /// let none: [&str; 0] = [];
@@ -151,7 +151,7 @@ pub fn require_scopes<S: AsRef<str>>(
     checked
 }
 
-/// Checks the scopes of the identity that a layer left in a request; no policy is a mistaken one.
+/// Checks the scopes of the identity that a layer inserted. No policy is a misconfiguration.
 pub(crate) fn check_scopes(
     method: &Method,
     uri: &Uri,
@@ -171,7 +171,7 @@ pub(crate) fn check_scopes(
     Err(error.under(protection, Some(policy)))
 }
 
-/// Returns `true` for a scope that the sender has, or that one stands for by the layer's word.
+/// Returns `true` if the sender has the scope, or one that implies it according to the layer.
 pub(super) fn has_scope(
     protection: Option<&Arc<Protection>>,
     auth: &MachineAuth,
@@ -186,13 +186,13 @@ pub(super) fn has_scope(
     }
 }
 
-/// A refusal of [`require_scopes`], left for the layer that answers with it.
+/// The error of [`require_scopes`], kept for the layer that responds with it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Refusal(Arc<OnceLock<AuthError>>);
 
 impl Refusal {
     fn set(&self, error: &AuthError) {
-        // The first one is what the client has to mend first.
+        // The first error is the one that the client has to fix first.
         self.0.set(error.clone()).ok();
     }
 

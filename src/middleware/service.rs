@@ -1,4 +1,4 @@
-//! The service that authenticates a request before the inner one gets it.
+//! The service that authenticates a request before it calls the inner service.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
