@@ -1,18 +1,18 @@
 //! Writes the `WWW-Authenticate` field (RFC 6750 §3, RFC 9110 §11.6.1).
 //!
-//! Every challenge has a realm or names the metadata of a protected resource (RFC 9728 §5.1), since
-//! RFC 6750 §3 demands at least one parameter. Parameters are separated by commas.
+//! Every challenge has a realm or the metadata URL of a protected resource (RFC 9728 §5.1), because RFC
+//! 6750 §3 requires at least one parameter. Parameters are separated by commas.
 
 use http::HeaderValue;
 
 use crate::error::{AuthError, AuthErrorKind, Protection};
 
 impl AuthError {
-    /// Returns the value of `WWW-Authenticate` for this rejection (RFC 6750 §3), or `None` if no
-    /// other token would help: for 500 and 503.
+    /// Returns the value of `WWW-Authenticate` for this rejection (RFC 6750 §3), or `None` if another
+    /// token would not help: for 500 and 503.
     ///
-    /// The layer sets the field itself. This is for responses that are made without it, such as from
-    /// the error of [`Authenticator::verify`](crate::Authenticator::verify).
+    /// The layer sets the field itself. Use this for responses that are created without it, for
+    /// instance from an error of [`Authenticator::verify`](crate::Authenticator::verify).
     ///
     /// # Examples
     ///
@@ -36,7 +36,7 @@ impl AuthError {
     }
 }
 
-/// Writes the challenge for a rejection: where to sign in, what is wrong, what to ask for.
+/// Writes the challenge for a rejection: the metadata, the error, and the required scopes.
 pub(crate) fn challenge(error: &AuthError, protection: &Protection) -> Option<HeaderValue> {
     let name = match error.kind() {
         AuthErrorKind::MissingToken => None,
@@ -50,7 +50,7 @@ pub(crate) fn challenge(error: &AuthError, protection: &Protection) -> Option<He
     if let Some(name) = name {
         text.extend([r#", error=""#, name, r#"""#]);
     }
-    // The alphabet of scopes holds nothing that would have to be escaped (RFC 6749 §3.3).
+    // Scopes contain nothing that would have to be escaped (RFC 6749 §3.3).
     if let Some(scopes) = error.required_scopes() {
         text.extend([r#", scope=""#, &scopes, r#"""#]);
     }

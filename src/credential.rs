@@ -1,4 +1,4 @@
-//! With whose secret Clerk is called, and with which other one where that is refused.
+//! Selects the secret for a call to Clerk, and the alternative if Clerk refuses it.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ pub(crate) struct Secrets {
     pub(crate) machine: Option<MachineSecret>,
 }
 
-/// Which secrets Clerk takes for a call, the better one first.
+/// The secrets that Clerk accepts for a call, the preferred one first.
 #[derive(Debug, Clone)]
 pub(crate) enum SecretChoice {
     Instance,
     Machine,
-    /// The machine secret narrows what is answered: a token must be allowed to reach the machine.
+    /// The machine secret restricts the result: a token must be allowed to reach the machine.
     MachineElseInstance,
-    /// The instance secret reaches every machine's tokens.
+    /// The instance secret covers the tokens of every machine.
     InstanceElseMachine,
-    /// The one that the caller gave for this call.
+    /// The secret that the caller passed for this call.
     Given(MachineSecretKey),
 }
 
@@ -47,14 +47,14 @@ impl Secrets {
         self.instance.is_none() && self.machine.is_none()
     }
 
-    /// Returns `true` if the token is one of these secrets; compared in constant time.
+    /// Returns `true` if the token is one of these secrets. Compares in constant time.
     pub(crate) fn contains(&self, token: &[u8]) -> bool {
         let (instance, machine) = (self.instance.as_ref(), self.machine.as_ref());
         machine.is_some_and(|secret| secret.ct_eq(token))
             || instance.is_some_and(|secret| secret.ct_eq(token))
     }
 
-    /// Selects the secret for a call; a managed machine secret is loaded first.
+    /// Selects the secret for a call. A managed machine secret is loaded first.
     pub(crate) async fn select(&self, choice: &SecretChoice) -> Result<Credential, AdminError> {
         use SecretChoice as Choice;
         match (choice, &self.instance, &self.machine) {
@@ -86,10 +86,10 @@ impl Credential {
         Ok(Self::Machine { secret, used })
     }
 
-    /// Returns another credential to try, now that Clerk has refused this one with 401.
+    /// Returns another credential to try after Clerk has refused this one with 401.
     ///
-    /// That means for a managed machine secret that it was rotated, and for an instance secret that
-    /// it was replaced, or not yet.
+    /// A managed machine secret may have been rotated. An instance secret may have been replaced, here
+    /// or at Clerk.
     pub(crate) async fn renewed(&self) -> Option<Self> {
         match self {
             Self::Instance { secret, used } => Some(Self::Instance {
@@ -103,18 +103,18 @@ impl Credential {
         }
     }
 
-    /// Clerk took this credential after it had refused another one.
+    /// Records that Clerk accepted this credential after it had refused another one.
     pub(crate) fn accepted(&self) {
         if let Self::Instance { secret, used } = self {
             secret.prefer(used);
         }
     }
 
-    /// Returns the setting that holds this secret.
+    /// Returns the setting that contains this secret.
     pub(crate) fn setting(&self) -> &'static str {
         match self {
             Self::Instance { .. } => SECRET_KEY,
-            // Clerk gave us that secret for ours.
+            // A managed secret came from Clerk, so the machine id is the setting to check.
             Self::Machine { secret, .. } if secret.machine_id().is_some() => MACHINE_ID,
             Self::Machine { .. } | Self::Given(_) => MACHINE_SECRET_KEY,
         }
@@ -128,7 +128,8 @@ impl Credential {
         }
     }
 
-    /// Returns the value of `Authorization`; `None` for a secret that no header field can hold.
+    /// Returns the value of `Authorization`, or `None` for a secret that is not allowed in a header
+    /// field.
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
         match self {
             Self::Instance { used, .. } => used.authorization(),

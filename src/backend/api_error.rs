@@ -1,4 +1,4 @@
-//! A refusal by Clerk: its status, its error list, and where to look it up.
+//! An error response of Clerk: its status, its error list, and its trace id.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -66,7 +66,7 @@ struct Body {
 }
 
 impl ApiError {
-    /// Reads a refusal; `secrets` are the ones that the request carried.
+    /// Parses an error response. `secrets` are those that the request contained.
     pub(crate) fn read(answer: &Answer, secrets: &[&str]) -> Self {
         let mut value = match is_json(answer) {
             true => serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
@@ -125,9 +125,9 @@ impl ApiError {
         self.status == StatusCode::CONFLICT
     }
 
-    /// Returns `true` if the subject has a key of this name already.
+    /// Returns `true` if the subject already has a key of this name.
     ///
-    /// A revoked key keeps its name; a deleted one frees it.
+    /// A revoked key keeps its name, and a deleted one frees it.
     #[must_use]
     pub fn is_name_conflict(&self) -> bool {
         self.is_conflict() && self.has_code("token_creation_conflict")
@@ -170,14 +170,14 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// Text of an answer as it may stand in one line of a log.
+/// A text of a response, escaped for a single line of a log.
 ///
-/// Clerk's texts may repeat names that users chose; a line break in one would forge a line.
+/// Clerk's texts may contain names that users chose. A line break in one would forge a log line.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Beside the control characters: what ends a line or turns the direction of reading.
+        // Besides control characters: what ends a line or changes the text direction.
         let is_control = |c: char| {
             let breaks = matches!(c, '\u{2028}' | '\u{2029}');
             let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -196,7 +196,7 @@ impl ErrorDetail {
     }
 }
 
-/// Returns `true` for JSON of any kind, and where the type is not said.
+/// Returns `true` for every JSON media type, and if there is no media type.
 fn is_json(answer: &Answer) -> bool {
     let Some(value) = answer.headers.get(header::CONTENT_TYPE) else {
         return true;
@@ -208,7 +208,7 @@ fn is_json(answer: &Answer) -> bool {
     })
 }
 
-/// Cuts the secrets of a request out of every text of its answer.
+/// Removes the secrets of a request from every text of its response.
 fn scrub(value: &mut Value, secrets: &[&str]) {
     match value {
         Value::String(text) => {

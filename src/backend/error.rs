@@ -131,7 +131,7 @@ impl AdminError {
         }
     }
 
-    /// Returns what this error says of Clerk, where it came of fetching a machine secret.
+    /// Returns what this error says about Clerk, if it comes from loading a machine secret.
     pub(crate) fn failure(&self) -> Failure {
         match &*self.0 {
             Cause::Api(api) if api.is_not_found() => {
@@ -152,7 +152,7 @@ impl AdminError {
         }
     }
 
-    /// Returns `true` if there was an answer, of a kind that is not read.
+    /// Returns `true` if there was a response that was not read.
     pub(crate) fn is_unreadable(&self) -> bool {
         matches!(&*self.0, Cause::Transport(error) if error.is_unreadable())
     }
@@ -238,11 +238,11 @@ impl From<TransportError> for AdminError {
 }
 
 impl AdminError {
-    /// Keeps where the answer was wrong, not what stood there: serde quotes the value it did not
-    /// expect, and that value may be a secret.
+    /// Keeps the position of a parse error, not the value: serde quotes the unexpected value, which may
+    /// be a secret.
     ///
-    /// Not `From`: that would be public, and serde_json a part of this crate's interface.
-    // By value, as `map_err` hands it over.
+    /// Not a `From` impl, which would be public and make serde_json a part of this crate's interface.
+    // By value, so that it can be passed to `map_err`.
     #[allow(clippy::needless_pass_by_value)]
     pub(crate) fn decode(error: serde_json::Error) -> Self {
         let category = match error.classify() {

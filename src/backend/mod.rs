@@ -1,4 +1,4 @@
-//! What Clerk's Backend API answers: its errors, and what a status means, whoever asked.
+//! Clerk's Backend API responses: errors, and the meaning of a status for every caller.
 
 mod api_error;
 mod error;

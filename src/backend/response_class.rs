@@ -1,4 +1,4 @@
-//! What the status of an answer says: about the token, or about our own side.
+//! Classifies a response: is it about the token, or about our own side?
 
 use http::StatusCode;
 
@@ -6,24 +6,24 @@ use super::api_error::ApiError;
 use crate::error::Reason;
 use crate::transport::Answer;
 
-/// What an answer says.
+/// The meaning of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseClass {
-    /// The body tells about the token.
+    /// The body contains the verdict.
     Ok,
-    /// Clerk does not know the token, or will not let it be used here.
+    /// Clerk does not know the token, or does not allow its use here.
     InvalidToken,
-    /// Clerk asks for fewer calls.
+    /// Clerk rate-limits this service.
     RateLimited,
-    /// Clerk does not know our secret: another one may do.
+    /// Clerk does not know our secret. Another one may work.
     SecretRejected,
-    /// Clerk knows our secret, which may not do this: another one of the same kind may not either.
+    /// Clerk knows our secret, which lacks permission. Another one of the same type lacks it too.
     Forbidden,
-    /// A quota is used up, or the plan does not hold what is asked for.
+    /// A quota is used up, or the plan does not include the endpoint.
     QuotaExceeded,
-    /// Clerk is broken.
+    /// Clerk responded with a server error.
     ServerError,
-    /// Something else than Clerk answers, or Clerk wants something that we do not give.
+    /// The response is not Clerk's, or Clerk expects something that we do not send.
     Unexpected,
 }
 
@@ -35,10 +35,10 @@ impl ResponseClass {
         Self::of_error(&ApiError::read(answer, &[]))
     }
 
-    /// Reads a refusal by its status and the codes of its errors.
+    /// Classifies an error by its status and the codes of its errors.
     ///
-    /// Only Clerk can say no. A proxy that knows no such path answers 404 as well, and to read that
-    /// as a no would lock every caller out.
+    /// Only a response of Clerk itself can reject a token. A proxy that does not know the path responds
+    /// with 404 as well. Treating that as a rejection would lock out every caller.
     pub(crate) fn of_error(error: &ApiError) -> Self {
         let has = |is: fn(&str) -> bool| error.errors.iter().any(|error| is(&error.code));
         match error.status {
@@ -73,12 +73,12 @@ impl ResponseClass {
     }
 }
 
-/// Returns `true` for the code of a 400 that is about how we called.
+/// Returns `true` for the code of a 400 that is about our call.
 fn is_of_call(code: &str) -> bool {
     matches!(code, "api_version_invalid" | "unsupported_content_type")
 }
 
-/// Returns `true` for the code of a quota or a plan, whatever the status.
+/// Returns `true` for the code of a quota or a plan, regardless of the status.
 fn is_of_quota(code: &str) -> bool {
     matches!(
         code,
@@ -88,10 +88,10 @@ fn is_of_quota(code: &str) -> bool {
 
 /// Returns `true` for the code of a 403 that is about the token.
 ///
-/// Clerk documents no code for such a 403, for instance for an M2M token that may not reach the
-/// machine whose secret asks. Those of the token endpoints name what they are about first; those
-/// that speak of our secret begin with `authorization_`, `authentication_`, `clerk_key_` or
-/// `machine_secret_key_`. All that is not known to be about the token is about us, and no answer.
+/// Clerk documents no code for such a 403, for instance for an M2M token that may not reach the machine
+/// whose secret is used. Codes of the token endpoints start with their subject. Codes about our secret
+/// start with `authorization_`, `authentication_`, `clerk_key_` or `machine_secret_key_`. Every code
+/// that is not known to be about the token is about us, and gives no verdict.
 fn is_of_token(code: &str) -> bool {
     const TOKENS: [&str; 6] = [
         "access_token_",

@@ -1,5 +1,4 @@
-//! What Clerk answers when it is asked to verify a token: one schema for the verifier and the admin
-//! client.
+//! Clerk's response to a verification of a token: one schema for the verifier and the admin client.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
@@ -8,9 +7,9 @@ use crate::identity::{Actor, UnixMillis};
 use crate::scope::Scopes;
 use crate::token::TokenType;
 
-/// The members that all three types of token have.
+/// The members that all three token types have.
 ///
-/// A member that a decision needs has to be there, and each has to be of its type. Members that
+/// Members that a decision needs must be present, and every member must have its type. Members that
 /// nothing depends on are left out.
 #[derive(Deserialize)]
 pub(crate) struct TokenAnswer<'a> {
@@ -24,17 +23,17 @@ pub(crate) struct TokenAnswer<'a> {
     pub(crate) scopes: Scopes,
     pub(crate) revoked: bool,
     pub(crate) expired: bool,
-    /// `None` for a token that does not expire, which Clerk writes as `null`.
+    /// `None` for a token that does not expire, for which Clerk writes `null`.
     #[serde(deserialize_with = "time_or_null")]
     pub(crate) expiration: Option<UnixMillis>,
     #[serde(borrow, default)]
     created_at: Option<&'a RawValue>,
-    /// Kept as text: as values, claims would take up to a hundred times the space.
+    /// Stored as text: parsed claims would take up to a hundred times the memory.
     #[serde(borrow, default)]
     pub(crate) claims: Option<&'a RawValue>,
 }
 
-/// The further members of an API key.
+/// The additional members of an API key.
 #[derive(Deserialize)]
 pub(crate) struct ApiKeyAnswer {
     #[serde(rename = "type")]
@@ -43,7 +42,7 @@ pub(crate) struct ApiKeyAnswer {
     pub(crate) name: Option<Box<str>>,
 }
 
-/// The further members of an OAuth access token.
+/// The additional members of an OAuth access token.
 #[derive(Deserialize)]
 pub(crate) struct OAuthAnswer {
     #[serde(default)]
@@ -56,9 +55,9 @@ pub(crate) struct OAuthAnswer {
     pub(crate) actor: Option<Box<Actor>>,
 }
 
-/// Returns `true` for an answer that says that a token is inactive.
+/// Returns `true` if the response says that a token is inactive.
 ///
-/// RFC 7662 §2.2: it may have no other member.
+/// Such a response may have no other member (RFC 7662 §2.2).
 pub(crate) fn is_inactive(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Activity {
@@ -68,7 +67,7 @@ pub(crate) fn is_inactive(body: &[u8]) -> bool {
 }
 
 impl<'a> TokenAnswer<'a> {
-    /// Reads the answer about a token of this type.
+    /// Parses the response about a token of this type.
     pub(crate) fn read(token_type: TokenType, body: &'a [u8]) -> serde_json::Result<Self> {
         let answer: Self = serde_json::from_slice(body)?;
         if *answer.object != *object(token_type) || answer.active == Some(false) {
@@ -77,7 +76,7 @@ impl<'a> TokenAnswer<'a> {
         Ok(answer)
     }
 
-    /// Returns when the token was created; nothing depends on it, so it may be of any form.
+    /// Returns when the token was created. Nothing depends on it, so every form is accepted.
     pub(crate) fn created_at(&self) -> Option<UnixMillis> {
         let number = serde_json::from_str(self.created_at?.get()).ok()?;
         UnixMillis::from_clerk(number)
@@ -115,7 +114,7 @@ fn time_or_null<'de, D: Deserializer<'de>>(
         .ok_or_else(|| de::Error::custom("not a time"))
 }
 
-/// RFC 7519 §4.1.3: a text, or a list of texts.
+/// Deserializes a string or a list of strings (RFC 7519 §4.1.3).
 fn one_or_many<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Box<str>>>, D::Error> {

@@ -1,4 +1,4 @@
-//! Where Clerk is, and with whose secrets it is called.
+//! The address of Clerk, and the secrets to call it with.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -11,12 +11,12 @@ use crate::transport::BaseUrl;
 
 const DEFAULT_API_URL: &str = "https://api.clerk.com";
 
-/// The settings as they were given; nothing is checked before it is asked for.
+/// The settings as they were given. They are checked when they are read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Access {
     instance: Option<Result<InstanceSecret, SecretError>>,
     machine: Option<Result<MachineSecret, SecretError>>,
-    /// As it was given, it might hold a password, so it is not shown.
+    /// The unchecked value might contain a password, so it is not shown.
     api_url: Option<SecretString>,
 }
 

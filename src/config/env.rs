@@ -4,15 +4,16 @@ use std::env::{self, VarError};
 
 use super::error::BuildError;
 
-/// A variable, and how its value is set.
+/// The name of a variable, and the setter for its value.
 pub(crate) type Variable<B> = (&'static str, fn(B, String) -> B);
 
-/// Sets what the environment holds; a variable that is empty, or white space, counts as none.
+/// Applies the variables of the environment. A variable that is empty or white space is treated as
+/// absent.
 ///
 /// # Errors
 ///
-/// Fails for a variable that is not Unicode: to take it for none would call another address, or
-/// leave a secret out, without a word.
+/// Returns an error for a variable that is not Unicode. Treating it as absent would silently call
+/// another address, or omit a secret.
 pub(crate) fn from_env<B>(builder: B, variables: &[Variable<B>]) -> Result<B, BuildError> {
     read(builder, variables, |name| env::var(name))
 }

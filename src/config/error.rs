@@ -1,4 +1,4 @@
-//! A mistake in the settings, with the setting's name and what to do about it.
+//! A mistake in the settings, with the name of the setting and the fix.
 
 use std::fmt;
 

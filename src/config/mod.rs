@@ -1,5 +1,5 @@
-//! What both builders have: the secrets and the address of Clerk, read from the environment and
-//! checked in one place, with one kind of error.
+//! What both builders share: the secrets and the address of Clerk, read from the environment and
+//! checked in one place, with one error type.
 
 mod access;
 mod env;
