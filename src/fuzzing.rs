@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets in `fuzz/`; compiled under `--cfg fuzzing` only.
+//! Entry points for the fuzz targets in `fuzz/`, compiled only under `--cfg fuzzing`.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::keys::{KeySet, fixed};
 use crate::opaque::OpaquePolicy;
 use crate::token::{Format, RawToken, TokenSource, TokenType, classify};
 
-/// The moment at which fuzzed tokens are looked at, in seconds.
+/// The current time for fuzzed tokens, in seconds.
 pub const NOW: u64 = 1_800_000_000;
 
-/// Reads lines of `Authorization`; returns the token, if there is exactly one.
+/// Parses `Authorization` field lines. Returns the token if there is exactly one.
 #[must_use]
 pub fn bearer(lines: &[&[u8]]) -> Option<String> {
     let mut headers = HeaderMap::new();
@@ -28,7 +28,7 @@ pub fn bearer(lines: &[&[u8]]) -> Option<String> {
     Some(token.parse().ok()?.as_str().to_owned())
 }
 
-/// Returns the shape of a token: `jwt`, or the name of its opaque type.
+/// Returns the format of a token: `jwt`, or the name of its opaque type.
 #[must_use]
 pub fn shape(token: &[u8]) -> Option<&'static str> {
     match classify(RawToken::new(token, 8_192).ok()?.parse().ok()?)? {
@@ -42,13 +42,13 @@ pub fn shape(token: &[u8]) -> Option<&'static str> {
 pub struct Key(KeySet);
 
 impl Key {
-    /// Takes modulus and exponent, big-endian.
+    /// Creates a key from its modulus and exponent, both big-endian.
     #[must_use]
     pub fn new(n: &[u8], e: &[u8]) -> Option<Self> {
         fixed(n, e).map(Self)
     }
 
-    /// Verifies a JWT; returns its type and its subject.
+    /// Verifies a JWT. Returns its type and its subject.
     #[must_use]
     pub fn accepts(&self, token: &str) -> Option<(&'static str, String)> {
         let jwt = UnverifiedJwt::parse(token).ok()?;
@@ -62,13 +62,13 @@ impl Key {
     }
 }
 
-/// Reads a key set; tells whether it was taken.
+/// Parses a key set. Returns `true` if it is usable.
 #[must_use]
 pub fn key_set(document: &[u8]) -> bool {
     KeySet::parse(document).is_ok()
 }
 
-/// Reads the body of a 200 about a type of token; returns its subject if it is good.
+/// Parses the body of a 200 about a token. Returns its subject if the token is valid.
 #[must_use]
 pub fn answer(token_type: TokenType, body: &[u8]) -> Option<String> {
     let policy = OpaquePolicy {

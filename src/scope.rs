@@ -31,7 +31,7 @@ impl Scopes {
         list.split(' ').collect()
     }
 
-    /// Takes a list as it is, without its empty scopes.
+    /// Creates a set from a list, without its empty scopes.
     pub(crate) fn of_list(mut scopes: Vec<Box<str>>) -> Self {
         scopes.retain(|scope| !scope.is_empty());
         Self(scopes.into_boxed_slice())
@@ -48,9 +48,9 @@ impl Scopes {
         self.0.iter().map(AsRef::as_ref)
     }
 
-    /// Returns how many bytes of memory this refers to.
+    /// Returns the heap memory of the value in bytes.
     pub(crate) fn heap_size(&self) -> usize {
-        // A pointer and a length, and what the allocator adds to a short text.
+        // A pointer and a length, and the overhead of the allocator for a short text.
         const EACH: usize = 40;
         let texts = self.0.iter().map(|scope| scope.len().saturating_add(EACH));
         texts.fold(0, usize::saturating_add)
@@ -64,7 +64,7 @@ impl Scopes {
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Scopes {
-    /// Collects scopes; empty ones are dropped, since they would match an empty requirement.
+    /// Collects scopes. Empty ones are dropped, because they would match an empty requirement.
     fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
         let kept = scopes
             .into_iter()
@@ -73,7 +73,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
     }
 }
 
-/// What a route asks for: all of a list, or any one of it.
+/// The required scopes of a route: all of a list, or any one of it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ScopePolicy {
     mode: Mode,
@@ -120,7 +120,7 @@ impl ScopePolicy {
         Ok(Self { mode, scopes })
     }
 
-    /// Decides from a test for one scope.
+    /// Evaluates the policy with a test for one scope.
     pub(crate) fn allows(&self, has_scope: impl Fn(&str) -> bool) -> bool {
         match self.mode {
             Mode::All => self.scopes.iter().all(|scope| has_scope(scope)),
@@ -130,7 +130,7 @@ impl ScopePolicy {
 }
 
 impl fmt::Display for ScopePolicy {
-    /// Writes the list as a challenge's `scope` attribute holds it (RFC 6750 §3).
+    /// Writes the list like the `scope` attribute of a challenge (RFC 6750 §3).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.scopes.join(" "))
     }
@@ -142,11 +142,11 @@ impl fmt::Debug for ScopePolicy {
     }
 }
 
-/// Which scope stands for which others; nothing is implied that is not listed.
+/// The scopes that a scope implies. Nothing is implied that is not listed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Implications(Vec<Implication>);
 
-/// A scope, and those that it stands for.
+/// A scope, and the scopes that it implies.
 type Implication = (Box<str>, Box<[Box<str>]>);
 
 impl Implications {
@@ -155,7 +155,7 @@ impl Implications {
         self.0.push((broad.into(), narrow.collect()));
     }
 
-    /// Returns `true` for a scope that is held, or that one held stands for.
+    /// Returns `true` if the scope, or one that implies it, passes the test.
     pub(crate) fn hold(&self, has_scope: impl Fn(&str) -> bool, scope: &str) -> bool {
         has_scope(scope)
             || self.0.iter().any(|(broad, narrow)| {
@@ -164,7 +164,7 @@ impl Implications {
     }
 }
 
-/// Refuses a list that is empty or holds what cannot be a scope.
+/// Returns an error for a list that is empty or contains an invalid scope.
 pub(crate) fn check_list<S: AsRef<str>>(scopes: &[S]) -> Result<(), ScopeListError> {
     if scopes.is_empty() {
         return Err(ScopeListError::Empty);
@@ -175,7 +175,7 @@ pub(crate) fn check_list<S: AsRef<str>>(scopes: &[S]) -> Result<(), ScopeListErr
     Ok(())
 }
 
-/// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+/// Returns `true` for a valid scope (RFC 6749 §3.3): `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
 fn is_scope_token(scope: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
     !scope.is_empty() && scope.bytes().all(allowed)

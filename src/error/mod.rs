@@ -15,8 +15,8 @@ pub(crate) use self::protection::Protection;
 pub(crate) use self::reason::Reason;
 use crate::scope::ScopePolicy;
 
-/// The longest delay that is passed on, whatever Clerk asks for: callers add it to the time that it
-/// is, where a number without bounds may overflow.
+/// The maximum delay of an error, regardless of Clerk's `Retry-After`. Callers add it to the current
+/// time, which may overflow for unbounded values.
 pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(3_600);
 
 /// Error of an authentication: why a request was rejected.
@@ -61,7 +61,7 @@ impl AuthError {
         }
     }
 
-    /// Marks a rejection that time may mend.
+    /// Creates a rejection that is worth a retry after `delay`.
     pub(crate) fn unavailable_for(reason: Reason, delay: Duration) -> Self {
         Self {
             reason,
@@ -80,8 +80,8 @@ impl AuthError {
         }
     }
 
-    /// Adds what the layer says that rejects: where the client learns to sign in, and for a
-    /// protected resource the scopes that it should ask for, also where no token was sent.
+    /// Adds the protection space of the layer that rejects: its metadata and, for a protected resource,
+    /// the scopes to request, even if no token was sent.
     pub(crate) fn under(
         mut self,
         protection: Option<&Arc<Protection>>,
@@ -98,7 +98,7 @@ impl AuthError {
         self
     }
 
-    /// Returns this rejection as that of a bad token, for a client that cannot be told the class.
+    /// Returns this rejection as one of an invalid token, for a client that must not learn the kind.
     pub(crate) fn as_invalid_token(&self) -> Self {
         Self {
             reason: Reason::UnknownClass,

@@ -1,16 +1,16 @@
-//! What a layer says of the space that it protects, in the challenges of its rejections.
+//! The protection space of a layer, as it appears in the challenges of its rejections.
 
 use std::fmt::Write as _;
 
 use crate::scope::Implications;
 
-/// What a layer says of the space that it protects.
+/// The protection space of a layer.
 ///
-/// Travels in the request's extensions, so that what asks for scopes further inside answers with the
-/// same challenge.
+/// It is stored in the request's extensions, so that scope checks further inside respond with the same
+/// challenge.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Protection {
-    /// As it stands between quotes.
+    /// Escaped, as it appears between quotes.
     pub(crate) realm: Option<Box<str>>,
     /// The URL of the metadata of a protected resource (RFC 9728 §5.1).
     pub(crate) resource_metadata: Option<Box<str>>,
@@ -18,7 +18,8 @@ pub(crate) struct Protection {
 }
 
 impl Protection {
-    /// Sets the realm; what a quoted string must not hold (RFC 9110 §5.6.4) is escaped or replaced.
+    /// Sets the realm. Characters that a quoted string must not contain (RFC 9110 §5.6.4) are escaped
+    /// or replaced.
     pub(crate) fn set_realm(&mut self, realm: &str) {
         let mut quoted = String::with_capacity(realm.len());
         for character in realm.chars() {
@@ -31,9 +32,9 @@ impl Protection {
         self.realm = Some(quoted.into());
     }
 
-    /// Writes the first parameters of a challenge; RFC 6750 §3 demands at least one.
+    /// Writes the first parameters of a challenge. RFC 6750 §3 requires at least one.
     pub(crate) fn write_parameters(&self, challenge: &mut String) {
-        // Nothing fails that is written to a string.
+        // Writing to a string never fails.
         if let Some(url) = &self.resource_metadata {
             let _ = write!(challenge, r#"resource_metadata="{url}""#);
         }

@@ -1,44 +1,44 @@
-//! The exact cause of a rejection, which clients never see.
+//! The exact cause of a rejection, which is never disclosed to clients.
 
 use super::kind::AuthErrorKind;
 use crate::tasks::{NoRuntime, TaskError};
 
-/// The exact cause, for the logs and metrics of the service; clients never see it.
+/// The exact cause of a rejection, for logs and metrics. It is never disclosed to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
     /// No token was sent.
     NoToken,
-    /// The header fields do not hold exactly one well-formed token.
+    /// The header fields do not contain exactly one well-formed token.
     Malformed,
-    /// The request carries another token beside the one that an outer layer verified.
+    /// The request carries another token besides the one that an outer layer verified.
     SecondToken,
-    /// The token is of no class of machine token.
+    /// The token is not of a known machine token type.
     UnknownClass,
-    /// The route or the authenticator does not accept this type of token.
+    /// The route or the authenticator does not accept this token type.
     TypeNotAccepted,
-    /// The bearer sent a secret of this service as a token.
+    /// The client sent a secret of this service as a token.
     OwnSecret,
-    /// The JWT is not well-formed, or of a form that is refused.
+    /// The JWT is not well-formed, or has a refused form.
     BadJwt,
     /// No key of the key set has the `kid` of the JWT.
     UnknownKey,
     /// The signature of the JWT is wrong.
     BadSignature,
-    /// A claim of the JWT is missing, of the wrong type, or not the one asked for.
+    /// A claim of the JWT is missing, has a wrong type, or has a wrong value.
     BadClaims,
     /// The token has expired.
     Expired,
     /// The token is not valid yet.
     NotYetValid,
-    /// Another issuer made the token.
+    /// The token was issued by another issuer.
     WrongIssuer,
     /// The token is meant for another audience.
     WrongAudience,
-    /// The token lives longer than this service allows, or does not say since when.
+    /// The lifetime of the token is longer than this service allows, or unknown.
     LifetimeTooLong,
     /// The token was issued to an OAuth application that may not call.
     WrongClient,
-    /// The token names no audience at all.
+    /// The token has no audience.
     NoAudience,
     /// Clerk does not know the token, or has revoked it.
     UnknownToken,
@@ -46,41 +46,41 @@ pub(crate) enum Reason {
     WrongReceiver,
     /// The token is on the local revocation list.
     Revoked,
-    /// The token lacks a scope that the route asks for.
+    /// The token lacks a required scope.
     MissingScope,
-    /// A gRPC method is called of which no scopes are listed.
+    /// A gRPC method was called for which no scopes are listed.
     UnlistedMethod,
-    /// There is no key set that decides on the token, and none can be fetched.
+    /// There are no keys to verify the token with, and none can be fetched.
     NoKeys,
-    /// Clerk did not answer, or answered with an error of its own.
+    /// Clerk did not respond, or responded with a server error.
     Upstream,
-    /// Clerk answered with something that cannot be read.
+    /// Clerk's response cannot be read.
     UpstreamAnswer,
-    /// Clerk asks for fewer calls.
+    /// Clerk rate-limits this service.
     RateLimited,
     /// Clerk rejects the secret of this service.
     Credentials,
-    /// A quota at Clerk is used up, or the plan does not hold what is asked for.
+    /// A quota at Clerk is used up, or the plan does not include the endpoint.
     Quota,
-    /// Too many calls to Clerk are under way or were made.
+    /// Too many calls to Clerk are in flight or were made.
     Overload,
     /// A verification ended without a result.
     FlightLost,
-    /// There is no Tokio runtime to verify on.
+    /// There is no Tokio runtime to run the verification.
     NoRuntime,
     /// The Tokio runtime was built without timers.
     NoTimers,
-    /// An extractor runs behind no `ClerkMachineAuth` layer.
+    /// An extractor runs without a `ClerkMachineAuth` layer.
     NoLayer,
-    /// A layer of another authenticator has let the request in.
+    /// A layer of another authenticator has authenticated the request.
     ForeignLayer,
-    /// A route asks for a scope that cannot be one.
+    /// A route requires an invalid scope.
     BadScopeList,
-    /// A layer accepts no type of token.
+    /// A layer accepts no token type.
     NothingAccepted,
-    /// A gateway asks for a policy that there is not.
+    /// A gateway requested a policy that does not exist.
     UnknownPolicy,
-    /// The identity does not fit into the header fields of an answer to a gateway.
+    /// The identity does not fit into the header fields of a response to a gateway.
     IdentityTooLong,
 }
 
@@ -169,7 +169,8 @@ impl Reason {
         }
     }
 
-    /// Says what is wrong with the service, and the fix; `None` where a request or Clerk is at fault.
+    /// Returns the misconfiguration of the service and the fix. `None` if the request or Clerk is the
+    /// cause.
     pub(crate) const fn mistake(self) -> Option<&'static str> {
         Some(match self {
             Self::NoRuntime => {

@@ -1,27 +1,28 @@
-//! How an identity travels with a request, from the layer that let it in to those inside.
+//! How an identity travels in a request, from the layer that authenticated it to inner layers.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Marks a request that was let in without a token.
+/// Marks a request that was admitted without a token.
 ///
-/// Tells it apart from a request that no layer has looked at.
+/// Distinguishes it from a request that has passed through no layer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anonymous;
 
-/// Marks a request whose identity was put there by a layer.
+/// Marks a request whose identity was inserted by a layer.
 ///
-/// No other crate can write it, so an identity that something else put into the request is not
-/// taken for a layer's. Empty, so that it needs no allocation.
+/// No other crate can create it. An identity that something else inserted into the request is therefore
+/// not mistaken for a layer's. The type is empty, so that inserting it does not allocate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Admitted;
 
-/// Names an authenticator, all of its clones, among those of the process.
+/// The id of an authenticator and all its clones, unique in the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AuthenticatorId(NonZeroUsize);
 
 impl AuthenticatorId {
-    /// Takes a name that no other has. An address would be used again after its end.
+    /// Returns a new id. The address of an authenticator is no alternative, because addresses are
+    /// reused.
     pub(crate) fn next() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -29,9 +30,9 @@ impl AuthenticatorId {
     }
 }
 
-/// The authenticator whose layer let an identity in.
+/// The authenticator whose layer authenticated an identity.
 ///
-/// Takes no part in comparisons: an identity is the same whoever verified it.
+/// Ignored by comparisons: an identity is the same regardless of the authenticator.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Origin(pub(crate) Option<AuthenticatorId>);
 

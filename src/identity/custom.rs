@@ -1,4 +1,4 @@
-//! The claims that the sender of a token chose, read when somebody asks for them.
+//! The claims that the sender of a token chose, parsed on demand.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::scope::Scopes;
 
-/// Custom claims: the text of JSON that was checked.
+/// Custom claims, stored as checked JSON text.
 ///
-/// Many services never look at them, and as values they take up to a hundred times the space of
-/// their text. A cached verdict holds the text only.
+/// Many services never read them, and parsed claims take up to a hundred times the memory of their
+/// text. A cached verdict contains the text only.
 #[derive(Clone)]
 pub(crate) struct CustomClaims {
     text: Box<str>,
@@ -18,7 +18,7 @@ pub(crate) struct CustomClaims {
 }
 
 impl CustomClaims {
-    /// Takes JSON text; of an object, some members are left out.
+    /// Creates claims from JSON text. The members in `left_out` of an object are skipped.
     pub(crate) const fn of_text(text: Box<str>, left_out: &'static [&'static str]) -> Self {
         Self { text, left_out }
     }
@@ -29,7 +29,7 @@ impl CustomClaims {
     }
 
     pub(super) fn read(&self) -> Value {
-        // Never the default: the text was read once before.
+        // Never the default: the text was parsed successfully before.
         let mut value: Value = serde_json::from_str(&self.text).unwrap_or_default();
         if let Value::Object(members) = &mut value {
             members.retain(|name, _| !self.left_out.contains(&name.as_str()));
@@ -37,7 +37,7 @@ impl CustomClaims {
         value
     }
 
-    /// Reads the claim `scopes`, a list or a string, where the sender set one.
+    /// Returns the sender's claim `scopes`, a list or a string.
     pub(super) fn scopes(&self) -> Scopes {
         match self.read().get("scopes") {
             Some(Value::String(list)) => list.split(' ').take(MAX_SCOPES).collect(),
@@ -51,7 +51,7 @@ impl CustomClaims {
     }
 }
 
-/// The most scopes that a sender's own claim adds: as many as a JWT may list.
+/// The maximum number of scopes from a sender's own claim: as many as a JWT may list.
 const MAX_SCOPES: usize = 256;
 
 impl PartialEq for CustomClaims {
@@ -66,9 +66,9 @@ impl fmt::Debug for CustomClaims {
     }
 }
 
-/// The claims as values, kept by the one who asked for them and by clones of it.
+/// The parsed claims, stored by the identity that parsed them and by clones of it.
 ///
-/// What the cache holds was never asked, so its size is that of the text.
+/// The cached identity never parses its claims, so its size is that of the text.
 #[derive(Clone, Default)]
 pub(super) struct ReadClaims(OnceLock<Arc<Value>>);
 
@@ -79,7 +79,7 @@ impl ReadClaims {
 }
 
 impl PartialEq for ReadClaims {
-    /// They follow from the text.
+    /// Always equal: the values follow from the text.
     fn eq(&self, _: &Self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What is known of every token, whatever its type.
+//! The facts that are known about every token, regardless of its type.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,14 +29,14 @@ impl UnixMillis {
         Self(millis(since_epoch))
     }
 
-    /// Reads a time of Clerk's: milliseconds since the Unix epoch, or seconds where the number is
-    /// too small for that; integers and floats alike.
+    /// Converts a time of Clerk's: milliseconds since the Unix epoch, or seconds if the number is too
+    /// small for that. Accepts integers and floats.
     ///
-    /// OAuth access tokens come with seconds where Clerk's document says milliseconds. As
-    /// milliseconds 10¹¹ was March 1973, and no token is that old; as seconds it is the year 5138.
+    /// OAuth access tokens have seconds where Clerk's document says milliseconds. In milliseconds, 10¹¹
+    /// is March 1973, and no token is that old. In seconds, it is the year 5138.
     pub(crate) fn from_clerk(number: f64) -> Option<Self> {
         const LARGEST_SECONDS: f64 = 1e11;
-        // The latest time that JavaScript can write, in the year 275760.
+        // The latest time that JavaScript can represent, in the year 275760.
         const LATEST_MILLIS: f64 = 8.64e15;
         let millis = if number < LARGEST_SECONDS {
             number * 1000.0
@@ -67,21 +67,21 @@ impl UnixMillis {
 #[non_exhaustive]
 pub struct ClaimsError;
 
-/// What is known of every token.
+/// The facts that are known about every token.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Facts {
     pub(crate) format: TokenFormat,
     pub(crate) id: Box<str>,
     pub(crate) subject: Box<str>,
     pub(crate) scopes: Scopes,
-    /// Boxed: most opaque tokens have none.
+    /// Boxed, because most opaque tokens have none.
     pub(crate) claims: Option<Box<CustomClaims>>,
     pub(crate) issued_at: Option<UnixMillis>,
     pub(crate) expires_at: Option<UnixMillis>,
 }
 
 impl Facts {
-    /// Returns how many bytes of memory this refers to.
+    /// Returns the heap memory of the value in bytes.
     pub(super) fn heap_size(&self) -> usize {
         let claims = self.claims.as_ref();
         let claims = claims.map_or(0, |claims| text_size(claims.len()).saturating_add(64));
@@ -92,12 +92,12 @@ impl Facts {
     }
 }
 
-/// The heap memory of a text: the allocator rounds up, and keeps a word of its own.
+/// Returns the heap memory of a text. The allocator rounds up, and stores a word of its own.
 pub(crate) const fn text_size(len: usize) -> usize {
     if len == 0 { 0 } else { len.saturating_add(24) }
 }
 
-/// Writes the accessors that the three token types share.
+/// Defines the accessors that the three token types share.
 macro_rules! shared_accessors {
     ($name:ident) => {
         impl $name {

@@ -7,21 +7,21 @@ use std::sync::{Arc, LazyLock};
 use super::M2mToken;
 use crate::scope::Scopes;
 
-/// What decides which scopes the token of a machine has here.
+/// The source of the scopes that machines have here.
 #[derive(Debug, Default)]
 pub(crate) enum ScopeGrants {
-    /// No machine has any.
+    /// No machine has any scope.
     #[default]
     Nothing,
     /// By machine id.
     Listed(HashMap<Box<str>, Arc<Scopes>>),
     /// By a function of the token.
     Function(GrantFn),
-    /// Whatever the sender wrote into the token.
+    /// The sender's own claims.
     Claims,
 }
 
-/// A function of the service's own that grants scopes.
+/// A function of the service that grants scopes.
 #[derive(Clone)]
 pub(crate) struct GrantFn(pub(crate) Arc<dyn Fn(&M2mToken) -> Scopes + Send + Sync>);
 
@@ -31,18 +31,18 @@ impl fmt::Debug for GrantFn {
     }
 }
 
-/// The scopes that were granted to one token when it was let in.
+/// The scopes that were granted to one token when it was admitted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) enum Granted {
     #[default]
     Nothing,
     Scopes(Arc<Scopes>),
-    /// Those of its own claims.
+    /// The scopes in the token's own claims.
     Claimed,
 }
 
 impl ScopeGrants {
-    /// Looks up what a token is granted; a table is not copied and allocates nothing.
+    /// Returns the scopes granted to a token. A table is not copied, and nothing is allocated.
     pub(super) fn of(&self, token: &M2mToken) -> Granted {
         match self {
             Self::Nothing => Granted::Nothing,
@@ -56,7 +56,7 @@ impl ScopeGrants {
     }
 }
 
-/// Returns the scopes of those who have none.
+/// Returns the empty set of scopes.
 pub(super) fn no_scopes() -> &'static Scopes {
     static NONE: LazyLock<Scopes> = LazyLock::new(Scopes::default);
     &NONE

@@ -27,7 +27,7 @@ shared_accessors!(M2mToken);
 
 impl M2mToken {
     pub(crate) fn new(facts: Facts) -> Self {
-        // Those of a JWT stand among its scopes already.
+        // The custom scopes of a JWT are already among its scopes.
         let custom_scopes = match facts.format {
             TokenFormat::Jwt => Scopes::default(),
             TokenFormat::Opaque => facts
@@ -54,8 +54,8 @@ impl M2mToken {
             .saturating_add(self.inner.custom_scopes.heap_size())
     }
 
-    /// Grants what this service grants to the sender. Done for every request: a cached identity
-    /// has no grants.
+    /// Adds the scopes that this service grants to the sender. This is done for every request: a cached
+    /// identity has no grants.
     pub(crate) fn grant(&mut self, grants: &ScopeGrants) {
         self.granted = grants.of(self);
     }
@@ -91,7 +91,7 @@ impl M2mToken {
         self.granted_scopes().contains(scope)
     }
 
-    /// The scopes that the sender chose.
+    /// Returns the scopes that the sender chose.
     fn claimed_scopes(&self) -> &Scopes {
         match self.inner.facts.format {
             TokenFormat::Jwt => self.scopes(),

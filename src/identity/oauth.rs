@@ -21,13 +21,13 @@ struct Inner {
     extra: OAuthFacts,
 }
 
-/// What is known of an OAuth token beyond what is known of every token.
+/// The facts about an OAuth token beyond those of every token.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct OAuthFacts {
     pub(crate) client_id: Option<Box<str>>,
     pub(crate) org_id: Option<Box<str>>,
     pub(crate) audience: Box<[Box<str>]>,
-    /// Boxed: few tokens come out of an exchange.
+    /// Boxed, because few tokens are issued by a token exchange.
     pub(crate) actor: Option<Box<Actor>>,
 }
 
