@@ -14,7 +14,7 @@ pub use self::instance::InstanceSecret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// The value is empty, or white space.
+    /// The value is empty or white space.
     #[error("the secret is empty")]
     Empty,
     /// The value begins or ends with a quotation mark.
@@ -23,21 +23,21 @@ pub enum SecretError {
     /// The value is the publishable key (`pk_…`).
     #[error("this is a publishable key; set CLERK_PUBLISHABLE_KEY (`publishable_key`) to it")]
     PublishableKey,
-    /// The value is the secret of the instance (`sk_…`), where that of a machine is expected.
+    /// The value is an instance secret (`sk_…`), but a machine secret is expected.
     #[error("this is an instance secret key; set CLERK_SECRET_KEY (`secret_key`) to it")]
     InstanceSecretKey,
-    /// The value is the secret of a machine (`ak_…`), where that of the instance is expected.
+    /// The value is a machine secret (`ak_…`), but an instance secret is expected.
     #[error(
         "this is a machine secret key; set CLERK_MACHINE_SECRET_KEY (`machine_secret_key`) to it"
     )]
     MachineSecretKey,
-    /// The value does not start as this kind of secret does.
+    /// The value does not have the prefix of this secret type.
     #[error("expected a secret that starts with `{expected}`")]
     Prefix {
-        /// The prefix of this kind of secret.
+        /// The prefix of this secret type.
         expected: &'static str,
     },
-    /// The value holds white space, a control character, or anything outside visible ASCII.
+    /// The value contains white space, a control character, or non-ASCII characters.
     #[error("the secret holds white space or characters outside visible ASCII")]
     Characters,
     /// One key is of a development instance and the other of a production instance.
@@ -48,7 +48,7 @@ pub enum SecretError {
     Environment,
 }
 
-/// What an instance is for, as its keys tell.
+/// The environment of an instance, as its keys indicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Environment {
     Development,
@@ -56,7 +56,7 @@ pub(crate) enum Environment {
 }
 
 impl Environment {
-    /// Reads what follows the first three letters of a key, `test_` or `live_`.
+    /// Parses what follows the first three letters of a key: `test_` or `live_`.
     pub(crate) fn of(rest: &str) -> Option<Self> {
         if rest.starts_with("test_") {
             Some(Self::Development)
@@ -68,7 +68,7 @@ impl Environment {
     }
 }
 
-/// Writes one secret type: both differ only in their prefix and in what they may do.
+/// Defines a secret type. The two types differ only in their prefix and in what they permit.
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
@@ -108,7 +108,7 @@ macro_rules! secret {
                 verify_slices_are_equal(self.expose_secret().as_bytes(), token).is_ok()
             }
 
-            /// Writes the `Authorization` field, marked sensitive so that no layer below logs it.
+            /// Returns the value of `Authorization`, marked sensitive so that no layer below logs it.
             pub(crate) fn authorization(&self) -> Option<HeaderValue> {
                 let text = format!("Bearer {}", self.expose_secret());
                 let mut value = HeaderValue::try_from(text).ok()?;
@@ -180,22 +180,22 @@ secret! {
 }
 
 impl SecretKey {
-    /// Returns what the instance is for; `None` for a key that does not say so.
+    /// Returns the environment of the instance, or `None` if the key does not indicate it.
     pub(crate) fn environment(&self) -> Option<Environment> {
         Environment::of(self.expose_secret().strip_prefix("sk_")?)
     }
 
-    /// Returns `true` if the two keys cannot be of the same instance.
+    /// Returns `true` if the two keys cannot belong to the same instance.
     fn contradicts(&self, other: &Self) -> bool {
         let environments = self.environment().zip(other.environment());
         environments.is_some_and(|(one, other)| one != other)
     }
 }
 
-/// Names the mistake where a value is not what it was given as.
+/// Checks a value, and reports the likely mistake.
 ///
-/// Secrets are set by copying, so the usual mistakes are the wrong one of several keys, and quotes
-/// that a file format keeps.
+/// Secrets are usually copied, so the common mistakes are a different key, and quotes that a file
+/// format keeps.
 fn parse(value: String, prefix: &'static str) -> Result<SecretString, SecretError> {
     let secret = SecretString::from(value);
     let trimmed = secret.expose_secret().trim();
@@ -223,7 +223,7 @@ fn mistaken(value: &str, expected: &'static str) -> SecretError {
     }
 }
 
-/// Returns `true` if a value begins or ends with a quotation mark; no setting does.
+/// Returns `true` if a value starts or ends with a quotation mark, which no setting does.
 pub(crate) fn is_quoted(value: &str) -> bool {
     let invalidations = [
         '"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}',

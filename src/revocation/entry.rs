@@ -1,4 +1,4 @@
-//! One revocation, as it is asked for and as it is kept.
+//! One revocation, as given and as stored.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -90,25 +90,25 @@ const GRACE: Duration = Duration::from_secs(60);
 
 const FOREVER: UnixMillis = UnixMillis(u64::MAX);
 
-/// Rounds up to whole milliseconds: what was issued within the last one is refused too.
+/// Rounds up to whole milliseconds, so that tokens issued within the last one are rejected too.
 fn since_epoch(time: SystemTime) -> UnixMillis {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::from_duration(since.saturating_add(Duration::from_nanos(999_999)))
 }
 
-/// What is refused of one token or subject; zero stands for nothing.
+/// What is rejected of one token or subject. Zero means nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Everything is refused until then.
+    /// Everything is rejected until then.
     all_until: UnixMillis,
-    /// What was issued before this …
+    /// Tokens issued before this time …
     before: UnixMillis,
-    /// … is refused until then.
+    /// … are rejected until then.
     before_until: UnixMillis,
 }
 
 impl Entry {
-    /// Takes the later of each time, so that the order of entering does not matter and nothing
+    /// Returns the later of each time, so that the order of additions does not matter and no entry
     /// becomes weaker.
     pub(super) fn merge(self, other: Self) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Entry {
         now < self.all_until || (now < self.before_until && is_before())
     }
 
-    /// Returns when nothing is refused any more.
+    /// Returns when nothing is rejected any more.
     pub(super) fn end(self) -> UnixMillis {
         self.all_until.max(self.before_until)
     }
@@ -141,7 +141,7 @@ mod tests {
         UnixMillis(seconds * 1_000)
     }
 
-    /// Every entry, in every order: what one of them refuses, all of them refuse.
+    /// Tests every set of entries in every order: what one entry rejects, the merged one rejects.
     #[test]
     fn rule_10_revocations_are_the_same_in_every_order_and_refuse_what_each_does() {
         let entries = [

@@ -16,10 +16,10 @@ use crate::cache::{BuildKeyHasher, CacheKey, Domain, KeyHasher};
 use crate::clock::Clock;
 use crate::identity::{MachineAuth, UnixMillis};
 
-/// The most entries that the list holds: about 100 MB, and more than anybody keeps by hand.
+/// The maximum number of entries: about 100 MB, and more than anybody maintains by hand.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// An addition copies one shard; of a full list, that is a thousand entries.
+/// The number of shards. An addition copies one shard, which has a thousand entries in a full list.
 const SHARDS: usize = 1_024;
 
 /// List of tokens and senders that this process rejects, regardless of Clerk's verdict.
@@ -49,9 +49,9 @@ const SHARDS: usize = 1_024;
 /// ```
 pub struct Revocations {
     shards: Box<[ArcSwapOption<Shard>]>,
-    /// How many entries there are: most services have none, and each request asks.
+    /// The number of entries. Most services have none, and every request reads this.
     count: AtomicUsize,
-    /// The earliest end among the entries.
+    /// The earliest expiry among the entries.
     next_end: Mutex<UnixMillis>,
     hasher: Arc<KeyHasher>,
     clock: Arc<dyn Clock>,
@@ -63,7 +63,7 @@ type Shard = HashMap<CacheKey, Entry, BuildKeyHasher>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevocationError {
-    /// An empty identifier would refuse every JWT without a `jti`.
+    /// The identifier is empty. It would reject every JWT without a `jti`.
     #[error("the identifier is empty; a JWT without `jti` can be refused by its subject only")]
     EmptyId,
     /// The list holds a million entries already.
@@ -170,7 +170,7 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// Returns `true` if the token, its subject or its organization is refused.
+    /// Returns `true` if the token, its subject or its organization is rejected.
     pub(crate) fn refuse(&self, auth: &MachineAuth) -> bool {
         if self.count.load(Ordering::Acquire) == 0 {
             return false;
@@ -187,7 +187,8 @@ impl Revocations {
         self.slot(&key).load().as_ref()?.get(&key).copied()
     }
 
-    /// Identifiers hold no white space: what stands around one came from a file.
+    /// Returns the key of an identifier. Identifiers contain no white space, so any around one came
+    /// from a file.
     fn key(&self, name: &str) -> Option<CacheKey> {
         let name = name.trim();
         (!name.is_empty()).then(|| self.hasher.key(Domain::Identifier, name.as_bytes()))
@@ -230,7 +231,7 @@ impl Revocations {
         MAX_ENTRIES.saturating_sub(self.count.load(Ordering::Acquire))
     }
 
-    /// Goes through the whole list, if an entry may have ended.
+    /// Scans the whole list if an entry may have expired.
     fn remove_ended(&self, next_end: &mut UnixMillis) {
         let now = self.now();
         if now < *next_end {
@@ -246,8 +247,8 @@ impl Revocations {
         }
     }
 
-    /// Asked while nobody else writes. The shard is there before it is counted, and counted before
-    /// whoever adds it is told so.
+    /// Replaces a shard while no one else writes. The shard is stored before it is counted, and counted
+    /// before the addition returns.
     fn replace(&self, slot: &ArcSwapOption<Shard>, shard: Shard) {
         let (new, old) = (shard.len(), slot.load().as_ref().map_or(0, |old| old.len()));
         slot.store((new > 0).then(|| Arc::new(shard)));
@@ -273,7 +274,7 @@ fn copy(slot: &ArcSwapOption<Shard>) -> Shard {
 }
 
 impl fmt::Debug for Revocations {
-    /// Leaves the entries out: there may be a million.
+    /// Omits the entries: there may be a million.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations")
             .field("count", &self.count)

@@ -46,11 +46,11 @@ use super::{SecretError, SecretKey};
 #[derive(Clone)]
 pub struct InstanceSecret(Arc<ArcSwap<Keys>>);
 
-/// Replaced as a whole, so that a reader never sees the half of a change.
+/// Replaced as a whole, so that a reader never sees half of a change.
 struct Keys {
     current: Arc<SecretKey>,
     previous: Option<Arc<SecretKey>>,
-    /// Whether Clerk took the previous key when it was last asked with both.
+    /// Whether Clerk accepted the previous key when it was last called with both.
     prefers_previous: bool,
 }
 
@@ -123,14 +123,15 @@ impl InstanceSecret {
         Arc::clone(self.0.load().first())
     }
 
-    /// Returns the key to try once more with, now that Clerk has refused this one.
+    /// Returns the key for a retry after Clerk has refused this one.
     pub(crate) fn other_than(&self, refused: &SecretKey) -> Option<Arc<SecretKey>> {
         let keys = self.0.load();
         let other = keys.both().find(|key| !key.same(refused));
         other.map(Arc::clone)
     }
 
-    /// Clerk took this key after it had refused the other one: it is used first from now on.
+    /// Records that Clerk accepted this key after it had refused the other one. It is used first from
+    /// now on.
     pub(crate) fn prefer(&self, key: &SecretKey) {
         let before = self.0.rcu(|keys| Keys {
             current: Arc::clone(&keys.current),
@@ -221,7 +222,7 @@ mod tests {
         let other = |refused| secret.other_than(&key(refused));
         assert_eq!(shown(&other("sk_test_b").unwrap()), "sk_test_a");
         assert_eq!(shown(&other("sk_test_a").unwrap()), "sk_test_b");
-        // A call that began before two replacements goes on with the newest key.
+        // A call that started before two replacements continues with the newest key.
         assert_eq!(shown(&other("sk_test_0").unwrap()), "sk_test_b");
     }
 
