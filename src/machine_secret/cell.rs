@@ -1,4 +1,4 @@
-//! The secret in use: read without a lock, replaced as a whole, watched.
+//! The current secret: read without a lock, replaced as a whole, watched.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use super::watch::SecretWatch;
 use crate::secret::MachineSecretKey;
 
-/// How many secrets from before the one in use are known again as ours. Clerk takes each of them for
-/// up to eight hours; this many cover a rotation an hour.
+/// The number of previous secrets that are still recognized as ours. Clerk accepts each of them for up
+/// to eight hours, so this covers one rotation per hour.
 const FORMER: usize = 8;
 
-/// Holds the secret twice: the swap is what requests read, the channel only wakes watchers.
+/// Holds the secret twice: requests read the swap, and the channel only wakes watchers.
 pub(super) struct Cell {
     current: ArcSwapOption<MachineSecretKey>,
-    /// The newest last.
+    /// The previous secrets, the newest last.
     former: ArcSwap<Vec<Arc<MachineSecretKey>>>,
     changes: watch::Sender<Option<Arc<MachineSecretKey>>>,
 }
@@ -34,15 +34,15 @@ impl Cell {
         self.current.load_full()
     }
 
-    /// Returns `true` if the token is the secret in use or one from before it, which Clerk may
-    /// still take.
+    /// Returns `true` if the token is the current secret or a previous one, which Clerk may still
+    /// accept.
     pub(super) fn ct_eq(&self, token: &[u8]) -> bool {
         let (current, former) = (self.current.load(), self.former.load());
         let mut secrets = current.iter().chain(former.iter());
         secrets.any(|secret| secret.ct_eq(token))
     }
 
-    /// Returns `true` if the secret is another one than it was before.
+    /// Returns `true` if the secret differs from the one before.
     pub(super) fn holds_other_than(&self, before: Option<&Arc<MachineSecretKey>>) -> bool {
         match (self.current(), before) {
             (Some(now), Some(before)) => !now.same(before),
@@ -50,13 +50,13 @@ impl Cell {
         }
     }
 
-    /// Uses this secret from now on; tells whether it is another one than before.
+    /// Makes this the current secret. Returns `true` if it differs from the previous one.
     pub(super) fn adopt(&self, secret: MachineSecretKey) -> bool {
         if self.current().is_some_and(|now| now.same(&secret)) {
             return false;
         }
         let secret = Some(Arc::new(secret));
-        // Kept before it is replaced, so that it is ours at any moment.
+        // Stored before it is replaced, so that it is recognized at any moment.
         self.former.rcu(|former| self.with_current(former));
         self.current.store(secret.clone());
         self.changes.send_replace(secret);

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 
-/// How long a call takes at most.
+/// The timeout of a call.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Clerk's side of one machine.

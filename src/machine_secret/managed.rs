@@ -1,4 +1,4 @@
-//! What a managed secret has and a fixed one has not: a source, and work under way.
+//! What only a managed secret has: a source, and reads and rotations in progress.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,39 +15,40 @@ use crate::secret::MachineSecretKey;
 pub(super) struct Managed {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
-    /// A `std` mutex, since nothing is awaited while it is held.
+    /// A `std` mutex, because nothing is awaited while it is held.
     work: Mutex<Work>,
     record: ProblemRecord,
 }
 
-/// What is under way, and when the last reads of a kind began.
+/// The work in progress, and when the last reads of each kind started.
 #[derive(Default)]
 struct Work {
-    /// The last piece of work: a read or a rotation, which the next waits for.
+    /// The last piece of work, a read or a rotation, for which the next one waits.
     last: Option<Done>,
     read: Option<SharedWork<Reload>>,
     load_at: Option<Duration>,
     reload_at: Option<Duration>,
-    /// The last rotation, and for how long it leaves the previous secret valid.
+    /// The last rotation, and for how long it keeps the previous secret valid.
     rotation: Option<(Duration, SharedWork<Rotation>)>,
 }
 
-/// Why the secret is read, which decides how soon it may be read again.
+/// Why the secret is read, which determines how soon it may be read again.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reason {
-    /// There is none yet.
+    /// No secret has been loaded yet.
     Load,
-    /// The one in use was refused.
+    /// Clerk refused the current secret.
     Reload,
-    /// It is time to look; the schedule paces itself, and must not use up the cooldown of others.
+    /// The schedule checks for rotations. It has its own pace, and must not use up the cooldown of
+    /// others.
     Poll,
 }
 
-/// How a request to rotate goes on.
+/// How a request for a rotation proceeds.
 pub(super) enum Join {
-    /// This rotation does what was asked for.
+    /// This rotation satisfies the request.
     Existing(SharedWork<Rotation>),
-    /// This one does less; another must follow it.
+    /// This rotation keeps the previous secret valid for too long. Another one must follow it.
     AfterExisting(SharedWork<Rotation>),
 }
 
@@ -69,7 +70,7 @@ impl Managed {
         &*self.source
     }
 
-    /// Reads the secret from its source, and notes what came of it.
+    /// Reads the secret from its source, and records the outcome.
     pub(super) async fn read(&self) -> Result<MachineSecretKey, AdminError> {
         let read = self.source.read().await;
         match &read {
@@ -81,7 +82,7 @@ impl Managed {
         read
     }
 
-    /// Returns what is wrong, and was wrong, with the reads.
+    /// Returns the current and the last problem with the reads.
     pub(super) const fn record(&self) -> &ProblemRecord {
         &self.record
     }
@@ -90,9 +91,9 @@ impl Managed {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Joins the read under way, or starts one unless the last of its kind began too recently.
+    /// Joins the read in progress, or starts one unless the last one of its kind started too recently.
     ///
-    /// A read that was lost with its runtime is no reason to wait.
+    /// A read that was lost with its runtime does not count.
     pub(super) fn join_read<W>(
         &self,
         reason: Reason,
@@ -115,7 +116,7 @@ impl Managed {
         Ok(Some(shared))
     }
 
-    /// Joins the rotation under way, if it ends the previous secret as soon as `ttl` would.
+    /// Joins the rotation in progress if it expires the previous secret no later than `ttl` would.
     pub(super) fn join_rotation<W>(
         &self,
         ttl: Duration,
@@ -147,7 +148,7 @@ impl Managed {
 }
 
 impl Work {
-    /// Notes an attempt, unless it comes too soon after the last of its kind.
+    /// Records an attempt. Returns `false` if the last one of its kind was too recent.
     fn admit(&mut self, reason: Reason, now: Duration) -> bool {
         let (last, cooldown) = match reason {
             Reason::Load => (&mut self.load_at, LOAD_COOLDOWN),
@@ -162,9 +163,10 @@ impl Work {
     }
 }
 
-/// The calls of a rotation: it reads, rotates, and reads back if the answer is lost.
+/// The number of calls of a rotation: it reads, rotates, and reads back if the response is lost.
 const ROTATION_CALLS: u32 = 3;
-/// How often, at most, Clerk is asked for the secret after it refused the one in use.
+/// The minimum time between reads after Clerk refused the current secret. Every rejected request would
+/// cause a read otherwise.
 const RELOAD_COOLDOWN: Duration = Duration::from_secs(30);
-/// How often, at most, a first load that fails is tried again.
+/// The minimum time between attempts of a first load that fails. Requests wait for it, so it is short.
 const LOAD_COOLDOWN: Duration = Duration::from_secs(1);

@@ -3,14 +3,14 @@
 //! # Rules
 //!
 //! 1. Reading the secret ([`MachineSecret::current`]) takes no lock and does no I/O.
-//! 2. At most one read and one rotation of a machine run in a process, and never at the same time,
-//!    so that a slow read cannot bring back the secret from before a rotation.
-//! 3. They run in tasks of their own: a caller who goes away loses no answer. One that stands still
-//!    on a runtime that nobody drives is waited for no longer than it may take, and what it brings
-//!    later is not used if another secret was taken up meanwhile.
-//! 4. A rotation reads first. If the secret is not ours any more, another replica has rotated, and
-//!    its secret is adopted instead of rotating again.
-//! 5. Clerk's answer that a secret is wrong leads to at most one read in 30 seconds.
+//! 2. At most one read and one rotation of a machine run in a process, and never at the same time, so
+//!    that a slow read cannot restore the secret from before a rotation.
+//! 3. They run in tasks of their own, so that a cancelled caller loses no result. A task on a runtime
+//!    that nobody drives is waited for no longer than its timeout. A late result is not used if another
+//!    secret was adopted meanwhile.
+//! 4. A rotation reads first. If the secret is not ours any more, another replica has rotated it. Its
+//!    secret is then adopted instead of rotating again.
+//! 5. A refusal of the secret by Clerk causes at most one read in 30 seconds.
 
 mod cell;
 mod managed;
@@ -43,11 +43,11 @@ use crate::secret::MachineSecretKey;
 ///
 /// # Several replicas
 ///
-/// Clerk keeps the previous secret valid for `previous_token_ttl`. A replica that did not rotate
-/// takes the new secret up when Clerk refuses the old one, or sooner if it runs
-/// [`rotate_every`](Self::rotate_every) itself. Two replicas that rotate at once both hold a secret
-/// that Clerk knows for that time, and agree at the next read. Give a `previous_token_ttl` of at
-/// least 60 seconds: with less, requests under way may be refused.
+/// Clerk keeps the previous secret valid for `previous_token_ttl`. A replica that did not rotate adopts
+/// the new secret when Clerk refuses the old one, or sooner if it runs
+/// [`rotate_every`](Self::rotate_every) itself. If two replicas rotate at once, both secrets are valid
+/// for that time, and the replicas agree after the next read. Use a `previous_token_ttl` of at least 60
+/// seconds. With less, requests in flight may be rejected.
 ///
 /// # Examples
 ///
@@ -76,7 +76,7 @@ use crate::secret::MachineSecretKey;
 /// # fn main() {}
 /// ```
 ///
-/// A secret that stays as it is:
+/// A secret that never changes:
 ///
 /// ```
 /// use clerk_machine_auth::{MachineSecret, MachineSecretKey};
@@ -155,19 +155,19 @@ impl MachineSecret {
         self.inner.cell.current()
     }
 
-    /// Compares the secret in use, and those before it, with a token, in constant time.
+    /// Compares the current secret and the previous ones with a token, in constant time.
     pub(crate) fn ct_eq(&self, token: &[u8]) -> bool {
         self.inner.cell.ct_eq(token)
     }
 
-    /// Returns the secret in use, fetched first if need be.
+    /// Returns the current secret, after loading it if necessary.
     ///
-    /// Callers who come at the same time share one fetch.
+    /// Concurrent callers share one read.
     ///
     /// # Errors
     ///
-    /// Fails if the secret is not loaded yet and Clerk does not give it. A failure is kept for one
-    /// second, so that waiting requests do not each ask a Clerk that is down.
+    /// Returns an error if the secret is not loaded yet and Clerk does not return it. A failure is kept
+    /// for one second, so that waiting requests do not each call a Clerk that is down.
     pub async fn load(&self) -> Result<Arc<MachineSecretKey>, AdminError> {
         if let Some(secret) = self.current() {
             return Ok(secret);
@@ -178,18 +178,18 @@ impl MachineSecret {
             .ok_or_else(|| why().unwrap_or_else(AdminError::interrupted))
     }
 
-    /// Asks Clerk for the secret and uses it from now on.
+    /// Reads the secret from Clerk and adopts it.
     ///
-    /// Callers who come at the same time share one read. A fixed secret stays as it is.
+    /// Concurrent callers share one read. A fixed secret never changes.
     ///
     /// # Errors
     ///
-    /// Fails if Clerk does not give the secret; the one in use stays.
+    /// Returns an error if Clerk does not return the secret. The current one is kept.
     pub async fn reload(&self) -> Result<Reload, AdminError> {
         self.read(Reason::Reload).await
     }
 
-    /// Watches for new secrets, for an application that keeps a copy of its own.
+    /// Watches for new secrets, for an application that stores a copy.
     ///
     /// # Examples
     ///
@@ -207,7 +207,8 @@ impl MachineSecret {
         self.inner.cell.watch()
     }
 
-    /// Clerk answered that `used` is wrong: tells whether another secret is worth a try.
+    /// Handles a refusal of `used` by Clerk. Returns `true` if a retry with another secret is
+    /// worthwhile.
     pub(crate) async fn rejected(&self, used: &MachineSecretKey) -> bool {
         if self.has_other_than(used) {
             return true;
@@ -233,7 +234,7 @@ impl MachineSecret {
         if let Ok(outcome) = shared.outcome().await {
             return outcome;
         }
-        // Its runtime ended or stands still; this one is alive.
+        // Its runtime has shut down or is not driven. The caller's is alive.
         let Some(shared) = join()? else {
             return Ok(Reload::TooSoon);
         };
@@ -241,17 +242,17 @@ impl MachineSecret {
         outcome.unwrap_or_else(|_| Err(AdminError::interrupted()))
     }
 
-    /// Returns what is wrong, and was wrong, with fetching the secret; `None` for a fixed one.
+    /// Returns the current and the last problem with reading the secret, or `None` for a fixed one.
     pub(crate) fn record(&self) -> Option<&ProblemRecord> {
         Some(self.inner.managed.as_ref()?.record())
     }
 
-    /// Begins to load a secret that could not be loaded, unless that was tried just now.
+    /// Starts to load a secret that could not be loaded, unless the last attempt was too recent.
     pub(crate) fn begin_load(&self) {
         if let Some(managed) = &self.inner.managed
             && self.current().is_none()
         {
-            // Whether it worked shows at a later look.
+            // A later call shows whether it succeeded.
             let read = || read(Arc::clone(&self.inner));
             let _detached = managed.join_read(Reason::Load, read);
         }
@@ -262,7 +263,7 @@ impl MachineSecret {
     }
 }
 
-/// Reads the secret and adopts it, unless another was adopted since this was begun.
+/// Reads the secret and adopts it, unless another one was adopted after the read started.
 fn read(inner: Arc<Inner>) -> impl Future<Output = Result<Reload, AdminError>> + Send + 'static {
     let before = inner.cell.current();
     async move {

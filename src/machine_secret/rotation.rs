@@ -10,37 +10,41 @@ use crate::backend::AdminError;
 const MAX_PREVIOUS_TOKEN_TTL: u64 = 8 * 3_600;
 
 impl MachineSecret {
-    /// Makes Clerk give this machine a new secret, and uses it from now on.
+    /// Rotates the secret at Clerk, and adopts the new one.
     ///
-    /// The previous secret stays valid for `previous_token_ttl` (at most 8 hours, in whole
-    /// seconds), which gives other replicas and requests under way the time to follow. Callers who
-    /// come at the same time share one rotation.
+    /// The previous secret stays valid for `previous_token_ttl` (at most 8 hours, in whole seconds),
+    /// which gives other replicas and requests in flight time to follow. Concurrent callers share one
+    /// rotation.
     ///
-    /// A rotation whose answer is lost is never sent again: the secret is read back, and if it has
-    /// changed, it is adopted.
+    /// A rotation whose response is lost is never sent again. The secret is read back instead, and
+    /// adopted if it has changed.
     ///
     /// # Errors
     ///
-    /// Fails without any call for a fixed secret, and for a `previous_token_ttl` of zero, of more
-    /// than 28 800 seconds, or with a fraction of a second. Fails if Clerk cannot be asked or
-    /// refuses; the secret in use stays.
+    /// Returns an error without any call
+    ///
+    /// - for a fixed secret,
+    /// - for a `previous_token_ttl` of zero, of more than 28 800 seconds, or with a fraction of a
+    ///   second.
+    ///
+    /// Returns an error if Clerk cannot be reached or refuses. The current secret is kept.
     pub async fn rotate(&self, previous_token_ttl: Duration) -> Result<Rotation, AdminError> {
         graceful(previous_token_ttl)?;
         self.rotate_with(previous_token_ttl).await
     }
 
-    /// Rotates and ends the previous secret at once, for a secret that has leaked.
+    /// Rotates and expires the previous secret immediately, for a secret that has leaked.
     ///
-    /// Rotates even if another replica has just done so, since its rotation may have left the
-    /// leaked secret valid.
+    /// Rotates even if another replica has just done so, because that rotation may have kept the leaked
+    /// secret valid.
     ///
     /// # Errors
     ///
-    /// As [`rotate`](Self::rotate).
+    /// Fails like [`rotate`](Self::rotate).
     ///
     /// # Security
     ///
-    /// Requests under way with the previous secret are refused, in this process and in all others,
+    /// Requests in flight with the previous secret are rejected, in this process and in all others,
     /// until those reload.
     pub async fn rotate_immediately(&self) -> Result<Rotation, AdminError> {
         self.rotate_with(Duration::ZERO).await
@@ -55,7 +59,7 @@ impl MachineSecret {
                     let outcome = shared.outcome().await;
                     return outcome.unwrap_or_else(|_| Err(AdminError::interrupted()));
                 }
-                // Its outcome is for those who asked for it.
+                // Its outcome belongs to its own callers.
                 Join::AfterExisting(shared) => drop(shared.outcome().await),
             }
         }
@@ -67,7 +71,7 @@ impl MachineSecret {
     }
 }
 
-/// Refuses what would end the previous secret under the requests that use it.
+/// Returns an error for a TTL that would expire the previous secret while requests use it.
 pub(super) fn graceful(previous_token_ttl: Duration) -> Result<(), AdminError> {
     match whole_previous_token_ttl(previous_token_ttl)? {
         0 => Err(AdminError::invalid(
@@ -78,7 +82,7 @@ pub(super) fn graceful(previous_token_ttl: Duration) -> Result<(), AdminError> {
     }
 }
 
-/// Clerk takes whole seconds up to eight hours.
+/// Converts to whole seconds, up to eight hours, which is what Clerk accepts.
 pub(crate) fn whole_previous_token_ttl(ttl: Duration) -> Result<u64, AdminError> {
     const FIELD: &str = "previous_token_ttl";
     if ttl.subsec_nanos() != 0 {
@@ -111,7 +115,7 @@ async fn run(inner: Arc<Inner>, ttl: Duration) -> Result<Rotation, AdminError> {
     let adopted = inner.cell.current();
     let mut new = managed.source().rotate(read, ttl).await?;
     if inner.cell.holds_other_than(adopted.as_ref()) {
-        // This one stood still meanwhile: only Clerk can say which secret is the newest.
+        // This task was suspended meanwhile: only Clerk knows which secret is the newest.
         new = managed.read().await?;
     }
     inner.cell.adopt(new);

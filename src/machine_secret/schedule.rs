@@ -17,13 +17,13 @@ use crate::clock;
 use crate::random::vary;
 use crate::secret::MachineSecretKey;
 
-/// The shortest pause between two looks at the secret, unless the period itself is shorter.
+/// The minimum pause between two reads of the secret, unless the period itself is shorter.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest period: a process that lives for longer has other worries.
+/// The maximum period. No process needs a longer one.
 const LONGEST_PERIOD: Duration = Duration::from_secs(365 * 86_400);
 
-/// Owns the task of [`MachineSecret::rotate_every`]: dropping it ends the task.
+/// Owns the task of [`MachineSecret::rotate_every`]. Dropping it stops the task.
 #[must_use = "the schedule ends when its handle is dropped"]
 pub struct RotationHandle {
     task: JoinHandle<()>,
@@ -33,16 +33,18 @@ pub struct RotationHandle {
 impl MachineSecret {
     /// Rotates every `period`, until the handle is dropped.
     ///
-    /// The first rotation comes one period from now. Between rotations the secret is read every
-    /// half `previous_token_ttl` (at least a second apart), so that a rotation by another replica is
-    /// taken up while the previous secret still works; it also counts as this replica's, and the
-    /// period begins anew. Periods vary by ±10 % to keep replicas from rotating in step. A rotation
-    /// that fails is logged and tried again at the next look.
+    /// The first rotation takes place one period from now. Between rotations, the secret is read every
+    /// half `previous_token_ttl`, but at most once per second. A rotation by another replica is
+    /// therefore adopted while the previous secret still works. It counts as this replica's, and the
+    /// period starts again. Periods vary by ±10 %, so that replicas do not rotate in step. A failed
+    /// rotation is logged and retried at the next read.
     ///
     /// # Errors
     ///
-    /// Fails for a fixed secret, for a period of zero or more than a year, for a `previous_token_ttl` that
-    /// [`rotate`](Self::rotate) would refuse, and outside a tokio runtime.
+    /// - The secret is fixed.
+    /// - The period is zero or more than a year.
+    /// - [`rotate`](Self::rotate) would not accept the `previous_token_ttl`.
+    /// - There is no Tokio runtime.
     pub fn rotate_every(
         &self,
         period: Duration,
@@ -65,13 +67,12 @@ impl MachineSecret {
 }
 
 impl RotationHandle {
-    /// Ends the task and waits until it is gone.
+    /// Stops the task and waits until it has ended.
     ///
-    /// A rotation that has been sent to Clerk is still brought to its end, so that its secret is
-    /// not lost.
+    /// A rotation that has been sent to Clerk is completed, so that its secret is not lost.
     pub async fn stop(self) {
         drop(self.stop);
-        // Fails only if the task was killed, and then it is gone too.
+        // Fails only if the task was cancelled, and then it has ended too.
         self.task.await.ok();
     }
 }
@@ -125,7 +126,7 @@ impl Schedule {
         Ok(())
     }
 
-    /// Whoever rotated, and however it became known: the next rotation is a period away.
+    /// Starts a new period if the secret has changed, no matter which process rotated it.
     fn start_anew_if_changed(&mut self) {
         let now = self.secret.current();
         let rotated = match (&self.seen, &now) {

@@ -1,4 +1,4 @@
-//! A share in work that runs in a task of its own.
+//! A shared handle to work that runs in a task of its own.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use crate::tasks::{SharedTask, TaskError, runtime};
 
 type Outcome<T> = Result<T, AdminError>;
 
-/// Ends when a piece of work has ended or must be stuck; it has no result of its own.
+/// Completes when a piece of work has ended or must be stuck. It has no result of its own.
 pub(super) type Done = SharedTask<()>;
 
-/// A share in one piece of work: any number of holders, one outcome, and no holder's leaving stops
-/// the work. A panic in the work, or the end of its runtime, becomes an error.
+/// A shared handle to a piece of work. Any number of holders get one outcome, and dropping a handle
+/// does not cancel the work. A panic in the work, or the shutdown of its runtime, becomes an error.
 #[derive(Debug, Clone)]
 pub(super) struct SharedWork<T>(SharedTask<Outcome<T>>);
 
 impl<T: Clone + Send + Sync + 'static> SharedWork<T> {
-    /// Starts the work when its turn has come: when what went before it has ended.
+    /// Starts the work after the previous work has ended.
     ///
-    /// `longest` is how long the work takes at most, by timeouts of its own.
+    /// `longest` is the maximum duration of the work, which its own timeouts enforce.
     pub(super) fn start(
         before: Option<Done>,
         longest: Duration,
@@ -33,7 +33,7 @@ impl<T: Clone + Send + Sync + 'static> SharedWork<T> {
         let (sender, task) = SharedTask::new(until);
         let (ended, done) = SharedTask::new(until);
         runtime.spawn(async move {
-            // Dropped on every way out, which is what ends the turn.
+            // Dropped on every path, which lets the next work start.
             let _ended = ended;
             if let Some(before) = before {
                 let until = before.until();
@@ -45,7 +45,8 @@ impl<T: Clone + Send + Sync + 'static> SharedWork<T> {
         Ok((Self(task), done))
     }
 
-    /// Returns `true` while the work is under way; a task that was killed or is stuck is not.
+    /// Returns `true` while the work is in progress. A task that was cancelled or is stuck does not
+    /// count.
     pub(super) fn is_running(&self) -> bool {
         self.0.peek().is_none() && !self.0.is_gone()
     }
@@ -55,12 +56,12 @@ impl<T: Clone + Send + Sync + 'static> SharedWork<T> {
         self.0.is_gone()
     }
 
-    /// Returns why the work failed, if it is over and did.
+    /// Returns the error of the work, if it has failed.
     pub(super) fn failure(&self) -> Option<AdminError> {
         self.0.peek()?.err()
     }
 
-    /// Waits for the outcome; fails where there will be none.
+    /// Waits for the outcome. Fails if there will be none.
     pub(super) async fn outcome(self) -> Result<Outcome<T>, TaskError> {
         let until = self.0.until();
         self.0.result(until).await

@@ -1,4 +1,4 @@
-//! Where a managed secret comes from; implemented by the admin client.
+//! The source of a managed secret, implemented by the admin client.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use crate::secret::MachineSecretKey;
 pub(crate) trait SecretSource: Debug + Send + Sync + 'static {
     fn machine_id(&self) -> &MachineId;
 
-    /// Returns how long one call takes at most, its tries included.
+    /// Returns the maximum duration of one call, including its retries.
     fn timeout(&self) -> Duration;
 
     fn read(&self) -> BoxFuture<'_, Result<MachineSecretKey, AdminError>>;
 
-    /// Rotates with at most one request, and finds out by reading what became of a lost answer.
+    /// Rotates with at most one request. If the response is lost, reads the secret to find out whether
+    /// it changed.
     fn rotate(
         &self,
         previous: MachineSecretKey,

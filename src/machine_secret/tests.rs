@@ -1,4 +1,4 @@
-//! The life of a secret against a source in memory; over HTTP it is tested in `tests/`.
+//! Tests of the secret with a source in memory. `tests/` covers it over HTTP.
 
 #![allow(clippy::unwrap_used)]
 
@@ -59,7 +59,7 @@ async fn rule_3_a_caller_who_goes_away_loses_no_rotation() {
     assert_eq!(source.counts().1, 2);
 }
 
-/// Begins on a runtime that nobody drives after that.
+/// Starts the work on a runtime that nobody drives afterwards.
 fn begin_elsewhere(work: impl Future) -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -83,12 +83,12 @@ fn rule_3_a_read_or_rotation_on_a_runtime_that_stands_still_holds_nobody_up() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        // The read that stands still, then the rotation that waits for it, may take so long.
+        // The maximum duration of the stuck read and the rotation that waits for it.
         tokio::time::advance(fake::TIMEOUT * 5).await;
         assert!(secret.load().await.is_ok());
         secret.rotate_immediately().await.unwrap();
     });
-    // What they bring at last does not replace what is newer.
+    // Their late results do not replace newer ones.
     clock.0.store(60, Ordering::Relaxed);
     for runtime in &idle {
         runtime.block_on(async { tokio::time::sleep(DELAY * 4).await });
@@ -131,11 +131,11 @@ async fn rule_5_a_refused_secret_is_reloaded_once_per_cooldown() {
     let (secret, clock) = replica(&source);
     let used = secret.load().await.unwrap();
     assert_eq!(source.counts().0, 1);
-    // Many requests refused at once share one read, which finds nothing new.
+    // Many concurrent refusals share one read, which finds no new secret.
     let refused = join_all((0..100).map(|_| secret.rejected(&used))).await;
     assert!(refused.iter().all(|changed| !changed));
     assert_eq!(source.counts().0, 2);
-    // Within the cooldown nothing is asked.
+    // No read is made within the cooldown.
     source.rotate_elsewhere();
     clock.0.store(29, Ordering::Relaxed);
     assert!(!secret.rejected(&used).await);
@@ -144,7 +144,7 @@ async fn rule_5_a_refused_secret_is_reloaded_once_per_cooldown() {
     clock.0.store(30, Ordering::Relaxed);
     assert!(secret.rejected(&used).await);
     assert_eq!(source.counts().0, 3);
-    // Whoever still comes with the old one is told at once.
+    // A request with the old secret gets `true` without a read.
     assert!(secret.rejected(&used).await);
     assert_eq!(source.counts().0, 3);
 }
@@ -216,7 +216,7 @@ async fn replicas_on_a_schedule_rotate_once_a_period_and_agree() {
     tokio::time::sleep(MINUTE * 60 * 10).await;
     tokio::time::sleep(MINUTE).await;
     let rotations = source.counts().1;
-    // Periods vary by a tenth, and the shortest of three wins; now and then two come together.
+    // Periods vary by a tenth, and the shortest of three wins. Sometimes two coincide.
     assert!((9..=14).contains(&rotations), "{rotations} in ten hours");
     let secrets: Vec<_> = replicas.iter().map(current).collect();
     assert!(secrets.iter().all(|s| *s == secrets[0]), "{secrets:?}");

@@ -1,4 +1,4 @@
-//! Tells an application of new secrets.
+//! Notifies an application of new secrets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::secret::MachineSecretKey;
 
 /// Waits for the next secret of a [`MachineSecret`](super::MachineSecret).
 ///
-/// Secrets that come faster than they are taken are skipped: only the newest matters.
+/// A slow receiver skips secrets: only the newest matters.
 pub struct SecretWatch {
     changes: watch::Receiver<Option<Arc<MachineSecretKey>>>,
 }
@@ -19,10 +19,12 @@ impl SecretWatch {
         Self { changes }
     }
 
-    /// Waits for a secret that this watch has not seen; `None` once the machine secret is gone.
+    /// Waits for a secret that this watch has not returned yet. Returns `None` after the machine secret
+    /// was dropped.
     ///
-    /// The first one is the first after [`MachineSecret::watch`](super::MachineSecret::watch) was
-    /// called. May be dropped while it waits without missing anything.
+    /// The first one is the first after the call of
+    /// [`MachineSecret::watch`](super::MachineSecret::watch). This method is cancel safe: no secret is
+    /// missed if the future is dropped.
     pub async fn changed(&mut self) -> Option<Arc<MachineSecretKey>> {
         self.changes.changed().await.ok()?;
         self.changes.borrow_and_update().clone()

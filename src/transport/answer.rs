@@ -1,4 +1,4 @@
-//! What an upstream answered.
+//! The response of an upstream.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::error::LONGEST_DELAY;
 
-/// An answer of any status, with a body that fits the bound.
+/// A response of any status, with a body within the limit.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -16,13 +16,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Returns how long the upstream asks to be left alone (RFC 9110 §10.2.3: seconds or a date);
-    /// at most an hour.
+    /// Returns the `Retry-After` of the response (RFC 9110 §10.2.3: seconds or a date); at most an
+    /// hour.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let value = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
         let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
         let delay = if is_number {
-            // One that does not fit is a long time all the same.
+            // A number that does not fit is a long time as well.
             Duration::from_secs(value.parse().unwrap_or(u64::MAX))
         } else {
             let date = httpdate::parse_http_date(value).ok()?;

@@ -1,4 +1,4 @@
-//! One call to an upstream, written down before it is sent.
+//! A call to an upstream, described before it is sent.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -6,17 +6,17 @@ use url::Url;
 
 use super::retry::RetryPolicy;
 
-/// The largest answer to a look-up of one object.
+/// The size limit of a response with a single object, in bytes.
 pub(crate) const OBJECT_LIMIT: usize = 64 * 1024;
-/// The largest key set.
+/// The size limit of a key set, in bytes.
 pub(crate) const KEY_SET_LIMIT: usize = 256 * 1024;
-/// The largest answer about a machine: 150 scopes, each with a name of 255 characters, which take
-/// up to twelve bytes each where JSON escapes them.
+/// The size limit of a response with a machine, in bytes. A machine has up to 150 scopes, each with a
+/// name of 255 characters, which take up to twelve bytes each if JSON escapes them.
 pub(crate) const MACHINE_LIMIT: usize = 1024 * 1024;
-/// The largest page of a listing.
+/// The size limit of a page of a list, in bytes.
 pub(crate) const PAGE_LIMIT: usize = 1024 * 1024;
 
-/// A request to an upstream, with the bounds it runs under.
+/// A request to an upstream, and its limits.
 pub(crate) struct Call {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -53,7 +53,7 @@ impl Call {
         self
     }
 
-    /// Sends a body that is already JSON.
+    /// Sets the body, which is JSON already.
     #[must_use]
     pub(crate) fn json(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
@@ -63,7 +63,7 @@ impl Call {
         )
     }
 
-    /// Reads at most `bytes` of the answer's body.
+    /// Sets the size limit of the response body, in bytes.
     #[must_use]
     pub(crate) fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;

@@ -1,4 +1,4 @@
-//! The HTTP client: built with the transport where that works, else when it is first used.
+//! The HTTP client, created with the transport if possible and on first use otherwise.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,24 +8,26 @@ use arc_swap::ArcSwapOption;
 
 use super::error::{TransportError, TransportErrorKind};
 
-/// While a call waits, a connection on which nothing came for this long is asked for a sign of life
-/// (an HTTP/2 PING, RFC 9113 §6.7). A call that times out ends only its own stream, so a connection
-/// that no longer answers would be used for every later call.
+/// The idle time after which a PING is sent on a connection with a call in flight (HTTP/2, RFC 9113
+/// §6.7).
+///
+/// A call that times out ends only its own stream, so without PINGs a connection that stopped
+/// responding would be used for every later call.
 const PING_AFTER: Duration = Duration::from_secs(5);
-/// A connection that does not answer a PING within this time is given up: well within the default
-/// timeout of a verification, which so may try once more over a new one.
+/// The time within which a PING must be answered before the connection is closed. It is well within the
+/// default timeout of a verification, which can therefore retry over a new connection.
 const PONG_WITHIN: Duration = Duration::from_secs(2);
 
-/// A client whose call brought no answer is replaced if it is as old as this. Its connections live on
-/// the runtime that made them: on one that stands still nobody sends a PING or sees that none comes
-/// back. So a Clerk that does not answer costs one handshake in this time, and no more.
+/// The age from which a client is replaced after a call without a response. The connections of a client
+/// live on the runtime that created them. On a runtime that nobody drives, no PING is sent and no
+/// missing reply is noticed. An unresponsive Clerk therefore costs at most one handshake in this time.
 const REPLACED_AFTER: Duration = Duration::from_secs(5);
 
-/// The client of the application, or one of our own.
+/// The client of the application, or the built-in one.
 ///
-/// Ours cannot be built where the system has no certificates of authorities, as in an image from
-/// scratch. A service that verifies JWTs with a configured key calls nobody and does not need it,
-/// so that is an error of the first call, not of the settings.
+/// The built-in client cannot be created on a system without root certificates, such as an image from
+/// scratch. A service that verifies JWTs with a configured key makes no calls and does not need it.
+/// This is therefore an error of the first call, not of the settings.
 #[derive(Debug)]
 pub(super) struct HttpClient {
     built: ArcSwapOption<Built>,
@@ -34,7 +36,7 @@ pub(super) struct HttpClient {
     was_reported: AtomicBool,
 }
 
-/// A client that can be used.
+/// A client that is ready for use.
 #[derive(Debug)]
 pub(super) struct Built {
     client: reqwest::Client,
@@ -43,9 +45,9 @@ pub(super) struct Built {
 }
 
 impl HttpClient {
-    /// Tries to build a client now, so that the first call need not read certificates.
+    /// Tries to create a client now, so that the first call does not have to read certificates.
     pub(super) fn new(connect_timeout: Duration) -> Self {
-        // Whoever calls is told of the error.
+        // The first call reports the error.
         let built = build(connect_timeout).ok().map(Built::new);
         Self {
             built: ArcSwapOption::new(built),
@@ -62,7 +64,7 @@ impl HttpClient {
         }
     }
 
-    /// Returns the client, built now if it could not be before or is to be replaced.
+    /// Returns the client. Creates it now if that failed before or if it has to be replaced.
     pub(super) fn get(&self) -> Result<Arc<Built>, TransportError> {
         let built = self.built.load_full();
         match (built, self.connect_timeout) {
@@ -70,7 +72,7 @@ impl HttpClient {
                 Ok(self.rebuild(timeout).unwrap_or(built))
             }
             (Some(built), _) => Ok(built),
-            // Without this setting there always is one.
+            // Without this setting, there is always a client.
             (None, timeout) => self.rebuild(timeout.unwrap_or_default()),
         }
     }
@@ -106,12 +108,12 @@ impl Built {
         &self.client
     }
 
-    /// Begins a call, which makes the client suspect if it is dropped without an answer.
+    /// Starts a call. If the returned value is dropped without a response, the client becomes suspect.
     pub(super) const fn begin(&self) -> Pending<'_> {
         Pending(Some(self))
     }
 
-    /// Returns `true` to one caller if the client is to be replaced.
+    /// Returns `true` to one caller if the client has to be replaced.
     fn takes_replacement(&self) -> bool {
         self.is_suspect.load(Ordering::Relaxed)
             && self.at.elapsed() >= REPLACED_AFTER
@@ -119,11 +121,11 @@ impl Built {
     }
 }
 
-/// A call that has brought nothing yet: neither an answer nor an error.
+/// A call without a response or an error yet.
 pub(super) struct Pending<'a>(Option<&'a Built>);
 
 impl Pending<'_> {
-    /// Takes note of an answer, or of an error, which says nothing of other connections.
+    /// Records a response, or an error, which says nothing about other connections.
     pub(super) fn ended(mut self, is_answer: bool) {
         let built = self.0.take();
         if let Some(built) = built.filter(|_| is_answer) {
@@ -140,14 +142,16 @@ impl Drop for Pending<'_> {
     }
 }
 
+/// Creates the built-in client.
+///
 /// # Security
 ///
-/// Redirects are not followed: a 307 would carry the token and our secret elsewhere. Proxies of
-/// the environment are not used, since whoever sets a variable would then see where we call.
+/// Redirects are not followed: a 307 would send the token and our secret elsewhere. Proxies of the
+/// environment are not used, because anyone who sets the variable could observe our calls.
 ///
-/// Cargo gives all crates of a program one build of reqwest, with the features that any of them
-/// asks for. Some of those change what a client does by default, so what matters is said here:
-/// TLS by rustls, answers taken as they are sent, names resolved by the system.
+/// Cargo builds reqwest once per program, with the features that any crate enables. Some features
+/// change the defaults of a client, so the settings that matter are explicit: TLS by rustls, no
+/// decompression, and the resolver of the system.
 fn build(connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .tls_backend_rustls()

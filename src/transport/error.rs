@@ -1,8 +1,8 @@
-//! Why a call got no answer.
+//! Why a call got no response.
 
 use std::error::Error;
 
-/// A call that ended without an HTTP answer that could be read.
+/// A call that ended without a readable HTTP response.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub(crate) struct TransportError {
@@ -11,7 +11,7 @@ pub(crate) struct TransportError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The ways in which a call can fail to be answered.
+/// The causes of a call without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransportErrorKind {
     #[error("the connection could not be made")]
@@ -39,7 +39,7 @@ impl TransportError {
         Self { kind, source: None }
     }
 
-    /// The client could not be built, so nothing was sent.
+    /// The client could not be created, so nothing was sent.
     pub(super) fn setup(error: reqwest::Error) -> Self {
         Self {
             kind: TransportErrorKind::Setup,
@@ -47,9 +47,9 @@ impl TransportError {
         }
     }
 
-    /// Returns `true` if another try over another connection may go better: this one was refused,
-    /// reset, closed early, or given up since it no longer answers. The deadline of the whole call
-    /// is no such timeout, but then no time is left for another try.
+    /// Returns `true` if a retry over another connection may succeed: this connection was refused,
+    /// reset, closed early, or closed because it stopped responding. The deadline of the whole call
+    /// does not count as such a timeout, but then there is no time for a retry anyway.
     pub(super) const fn is_broken_connection(&self) -> bool {
         matches!(
             self.kind,
@@ -57,7 +57,7 @@ impl TransportError {
         )
     }
 
-    /// Returns `true` if there was an answer, of a kind that is not read.
+    /// Returns `true` if there was a response that was not read.
     pub(crate) const fn is_unreadable(&self) -> bool {
         matches!(
             self.kind,
@@ -77,7 +77,7 @@ impl From<reqwest::Error> for TransportError {
         } else {
             TransportErrorKind::Broken
         };
-        // A URL holds identifiers of Clerk objects, which are nobody's business in a log.
+        // The URL is omitted: it contains identifiers of Clerk objects, which do not belong in a log.
         Self {
             kind,
             source: Some(Box::new(error.without_url())),

@@ -1,4 +1,4 @@
-//! The one HTTP client that talks to Clerk: deadlines, no redirects, bounded answers.
+//! The HTTP client for all calls to Clerk: deadlines, no redirects, bounded responses.
 
 mod answer;
 mod call;
@@ -22,35 +22,35 @@ pub(crate) use self::error::{TransportError, TransportErrorKind};
 pub(crate) use self::retry::RetryPolicy;
 pub(crate) use self::url::{BaseUrl, BaseUrlError, is_loopback};
 
-/// The version of the Backend API that this crate speaks.
+/// The version of the Backend API that this crate supports.
 const API_VERSION: &str = "2026-05-12";
 const USER_AGENT: &str = concat!("clerk-machine-auth/", env!("CARGO_PKG_VERSION"));
 
-/// Sends calls and reads answers; cheap to clone.
+/// Sends calls and reads responses; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
     http: Arc<HttpClient>,
 }
 
 impl Transport {
-    /// Calls through a client of our own.
+    /// Creates a transport with the built-in client.
     pub(crate) fn new(connect_timeout: Duration) -> Self {
         let http = Arc::new(HttpClient::new(connect_timeout));
         Self { http }
     }
 
-    /// Uses a client that the application configured.
+    /// Creates a transport with a client that the application configured.
     pub(crate) fn with_client(http: reqwest::Client) -> Self {
         let http = Arc::new(HttpClient::given(http));
         Self { http }
     }
 
-    /// Sends a call, again where its policy allows, until it has a final outcome.
+    /// Sends a call, with retries according to its policy, until it has a final outcome.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, TransportError> {
         self.send_while(call, || true).await
     }
 
-    /// The same, where each further try needs leave.
+    /// Like [`send`](Self::send), but each retry needs permission.
     pub(crate) async fn send_while(
         &self,
         call: &Call,
@@ -77,7 +77,7 @@ impl Transport {
 
     async fn exchange(&self, call: &Call) -> Result<Answer, TransportError> {
         let built = self.http.get()?;
-        // Dropped at the deadline, it leaves a client behind whose connection may be dead.
+        // If dropped at the deadline, it marks the client, whose connection may be dead.
         let pending = built.begin();
         let response = built
             .client()
@@ -90,7 +90,7 @@ impl Transport {
             .await;
         pending.ended(response.is_ok());
         let response = response?;
-        // A client of the application's may follow redirects: what it then brings is not Clerk's.
+        // A client of the application may follow redirects. The response is then not Clerk's.
         if *response.url() != call.url {
             return Err(TransportError::new(TransportErrorKind::Elsewhere));
         }

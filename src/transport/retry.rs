@@ -1,4 +1,4 @@
-//! Whether a call may be sent again, and when: a pure decision.
+//! Decides whether and when a call is retried, without I/O.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use super::answer::Answer;
 use super::error::TransportError;
 use crate::random::jitter;
 
-/// How often and how long one call may be tried.
+/// How often and for how long a call is tried.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryPolicy {
-    /// Time for all tries together, waiting included.
+    /// The time for all attempts together, including pauses.
     pub(crate) deadline: Duration,
-    /// Tries after the first.
+    /// The number of attempts after the first.
     pub(crate) retries: u32,
-    /// Pause before the first retry, doubled for each further one, ±50 %.
+    /// The pause before the first retry, ±50 %. It doubles with each further retry.
     pub(crate) pause: Duration,
-    /// Whether 429 may be answered by waiting, where `Retry-After` leaves time for it.
+    /// Whether to retry after a 429 if `Retry-After` leaves time for it.
     pub(crate) wait_for_rate_limit: bool,
 }
 
 impl RetryPolicy {
-    /// For calls whose repetition could do something twice.
+    /// For calls that must not be repeated.
     pub(crate) const fn once(deadline: Duration) -> Self {
         Self {
             deadline,
@@ -32,7 +32,7 @@ impl RetryPolicy {
         }
     }
 
-    /// For the verification of one token: one quick retry, since a caller is waiting.
+    /// For the verification of a token: one quick retry, because a request is waiting.
     pub(crate) const fn verification(deadline: Duration) -> Self {
         let pause = Duration::from_millis(100);
         Self {
@@ -43,7 +43,7 @@ impl RetryPolicy {
         }
     }
 
-    /// For reads of the admin client: nobody's request waits on them.
+    /// For reads of the admin client, for which no request waits.
     pub(crate) const fn safe(deadline: Duration) -> Self {
         let pause = Duration::from_millis(200);
         Self {
@@ -54,7 +54,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Returns the pause before the next try, or `None` where this outcome is final.
+    /// Returns the pause before the next attempt, or `None` if the outcome is final.
     pub(super) fn pause_after(
         &self,
         tries: u32,
@@ -154,7 +154,7 @@ mod tests {
         for kind in [
             TransportErrorKind::Connect,
             TransportErrorKind::Broken,
-            // A connection that was given up, since it answered no ping.
+            // A connection that was closed because it answered no PING.
             TransportErrorKind::Timeout,
         ] {
             assert!(after(kind, left).is_some(), "{kind:?}");

@@ -1,4 +1,4 @@
-//! The base URL of an upstream: `https`, or `http` on the loopback interface, and nothing else.
+//! The base URL of an upstream: `https`, or `http` on the loopback interface only.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::secret::is_quoted;
 
-/// Why a base URL is not taken.
+/// Why a base URL is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BaseUrlError {
     #[error("it is not an absolute URL, as `https://api.clerk.com` is")]
@@ -21,14 +21,15 @@ pub(crate) enum BaseUrlError {
     Path,
 }
 
-/// A checked base URL; every URL made from it stays on its host.
+/// A checked base URL. Every URL derived from it stays on its host.
 #[derive(Clone)]
 pub(crate) struct BaseUrl(Url);
 
 impl BaseUrl {
-    /// Reads the address of the Backend API; a trailing `/v1` is taken off.
+    /// Parses the address of the Backend API. A trailing `/v1` is removed.
     ///
-    /// Another path is refused: Clerk answers 404 there, which says of a token that it is unknown.
+    /// Other paths are rejected, because Clerk responds with 404 there, which would mean that a token
+    /// is unknown.
     pub(crate) fn parse_api(text: &str) -> Result<Self, BaseUrlError> {
         let Self(mut url) = Self::parse(text)?;
         match url.path().trim_end_matches('/') {
@@ -56,10 +57,10 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// Appends path segments, each escaped as one segment.
+    /// Appends path segments, each escaped as a single segment.
     ///
-    /// Segments come from string literals and from the identifier types, whose alphabet holds no
-    /// dot: a segment `..` would be dropped by the URL parser and change which resource is meant.
+    /// Segments are string literals or identifiers, which contain no dot. The URL parser would drop a
+    /// segment `..`, which would change the resource.
     pub(crate) fn join(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -88,7 +89,7 @@ fn is_confidential(url: &Url) -> bool {
     }
 }
 
-/// Tells whether the host can only be this machine.
+/// Returns `true` if the host is certainly this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
