@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest identifier that is taken; Clerk's own have at most 40 bytes.
+/// The maximum length of an identifier. Clerk's own have at most 40 bytes.
 const MAX_LEN: usize = 128;
 
 /// Error of parsing an identifier.
@@ -15,7 +15,7 @@ pub struct IdError {
     prefix: &'static str,
 }
 
-/// Writes one identifier type: all share the same alphabet and differ in their prefix.
+/// Defines an identifier type. All share one alphabet and differ in their prefix.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $($prefix:literal)|+) => {
         $(#[$doc])*

@@ -1,8 +1,7 @@
-//! Describes protected routes in the OpenAPI documents that utoipa makes (feature `utoipa`).
+//! Describes protected routes in OpenAPI documents of utoipa (feature `utoipa`).
 //!
-//! [`SecurityAddon`] adds the security scheme `machineToken`, the schemas of
-//! [`MachineAuth`] and of the problem body, and, to every
-//! operation that asks for the scheme, the responses of the layer.
+//! [`SecurityAddon`] adds the security scheme `machineToken`, the schemas of [`MachineAuth`] and of the
+//! problem body, and the responses of the layer to every operation that requires the scheme.
 //!
 //! ```
 //! use clerk_machine_auth::openapi::SecurityAddon;
@@ -23,9 +22,8 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! With utoipa's macros an operation asks for it with
-//! `security(("machineToken" = ["reports:read"]))`. `examples/openapi` has a whole service with
-//! utoipa-axum.
+//! With utoipa's macros, an operation requires it with `security(("machineToken" = ["reports:read"]))`.
+//! `examples/openapi` contains a complete service with utoipa-axum.
 
 use std::borrow::Cow;
 
@@ -38,13 +36,14 @@ use utoipa::{Modify, PartialSchema, ToSchema};
 
 use crate::identity::MachineAuth;
 
-/// What is added to every document.
+/// The components that are added to every document.
 const COMPONENTS: &str = include_str!("components.json");
 
-/// Adds to a document what a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer asks for and answers.
+/// Adds the requirements and responses of a [`ClerkMachineAuth`](crate::ClerkMachineAuth) layer to a
+/// document.
 ///
-/// Apply it when all routes are in the document. What the document has under one of the names is
-/// left as it is, and so is a response of an operation.
+/// Apply it after all routes have been added. Existing components of the same names are kept, and so
+/// are existing responses of an operation.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct SecurityAddon {
@@ -52,18 +51,18 @@ pub struct SecurityAddon {
 }
 
 impl SecurityAddon {
-    /// The name of the security scheme: a bearer token.
+    /// The name of the security scheme for a bearer token.
     pub const SCHEME: &str = "machineToken";
 
-    /// The name of the security scheme for a token in a field of its own, where there is one.
+    /// The name of the security scheme for a token in a separate header field.
     pub const API_KEY_SCHEME: &str = "machineApiKey";
 
-    /// Describes a layer that takes bearer tokens.
+    /// Describes a layer that accepts bearer tokens.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Describes a layer that takes tokens from this field, too; see
+    /// Describes a layer that also accepts tokens from this field; see
     /// [`ClerkMachineAuth::api_key_header`](crate::ClerkMachineAuth::api_key_header).
     pub fn api_key_header(mut self, name: impl Into<Box<str>>) -> Self {
         self.api_key_header = Some(name.into());
@@ -121,12 +120,13 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     all.into_iter().flatten()
 }
 
-/// Returns the scopes that requirements name beside our schemes; `None` if they name none of ours.
+/// Returns the scopes in the requirements of our schemes, or `None` if they require none of our
+/// schemes.
 fn asked(requirements: &[SecurityRequirement]) -> Option<Vec<Value>> {
     let ours = [SecurityAddon::SCHEME, SecurityAddon::API_KEY_SCHEME];
     let mut found = None;
     for requirement in requirements {
-        // What is required can be seen only as it is written.
+        // The fields of a requirement are private, so its serialized form is read.
         let written = serde_json::to_value(requirement).unwrap_or_default();
         for scopes in ours.iter().filter_map(|name| written.get(name)) {
             let scopes = Vec::deserialize(scopes).unwrap_or_default();
@@ -152,7 +152,7 @@ fn add_responses(operation: &mut Operation, has_scopes: bool) {
     }
 }
 
-/// The fields of Clerk's own auth object, for each of the three types of token.
+/// The schema of Clerk's own auth object, for each of the three token types.
 impl PartialSchema for MachineAuth {
     fn schema() -> RefOr<Schema> {
         let components: Components = serde_json::from_str(COMPONENTS).unwrap_or_default();

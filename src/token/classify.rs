@@ -3,23 +3,23 @@
 use super::bearer::{BearerToken, RawToken, is_base64url};
 use super::types::TokenType;
 
-/// The minimum length of an opaque token with its prefix. Clerk's have 30 bytes and more; what is
+/// The minimum length of an opaque token with its prefix. Clerk's have at least 30 bytes. Anything
 /// shorter than this is a typing mistake, and not worth a billed call.
 const MIN_OPAQUE_LEN: usize = 8;
 
 /// The format of a token, which decides how it is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Three parts in base64url: verified locally. Its header and subject decide its type.
+    /// Three parts in base64url. Verified locally; its header and subject determine its type.
     Jwt,
-    /// The prefix that Clerk gives to this type: verified by the Backend API.
+    /// A token with Clerk's prefix for this type. Verified by the Backend API.
     Opaque(TokenType),
 }
 
 /// Returns the format of a token, or `None` if it is not a machine token of Clerk.
 ///
-/// The shape of a JWT comes first, as in Clerk's own SDKs, so that `mt_a.b.c` is a broken JWT and not
-/// a reason for a billed call.
+/// The shape of a JWT is checked first, as in Clerk's own SDKs, so that `mt_a.b.c` is a malformed JWT
+/// and does not cause a billed call.
 pub(crate) fn classify(token: BearerToken<'_>) -> Option<Format> {
     if has_jwt_shape(token) {
         return Some(Format::Jwt);
@@ -31,14 +31,14 @@ pub(crate) fn classify(token: BearerToken<'_>) -> Option<Format> {
 }
 
 impl RawToken<'_> {
-    /// Returns the type that the prefix names. A JWT may begin with the same letters, so this is a
+    /// Returns the type that the prefix indicates. A JWT may start with the same letters, so this is a
     /// hint until the token has been classified.
     pub(crate) fn type_hint(self) -> Option<TokenType> {
         opaque_type(self.as_bytes())
     }
 }
 
-/// Prefixes are case-sensitive and never overlap.
+/// Returns the type of an opaque token. Prefixes are case-sensitive and never overlap.
 fn opaque_type(token: &[u8]) -> Option<TokenType> {
     const PREFIXES: [(&str, TokenType); 3] = [
         ("mt_", TokenType::M2m),

@@ -1,4 +1,4 @@
-//! Rules 1 to 3: finds the one token of a request and what type it is, without I/O.
+//! Extracts the token of a request and determines its type, without I/O (rules 1 to 3).
 
 mod bearer;
 mod classify;

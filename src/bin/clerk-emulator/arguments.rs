@@ -30,7 +30,7 @@ In a container:
 The console is at /, the document of its API at /__emulator/openapi.json.
 ";
 
-/// What the command line asks for.
+/// The command of a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     pub(crate) open_to_network: bool,
 }
 
-/// Reads the arguments that follow the program's name; `--name=value` is `--name value`.
+/// Parses the arguments after the program's name. `--name=value` equals `--name value`.
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut settings = Settings {
         listen: "127.0.0.1:4010".to_owned(),
@@ -73,7 +73,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     Ok(Command::Serve(settings))
 }
 
-/// Finds the address to listen on; of a name that has several, one of IPv4 if there is one.
+/// Resolves the address to listen on. Prefers IPv4 if the name has several addresses.
 pub(crate) async fn address(listen: &str, open_to_network: bool) -> Result<SocketAddr, String> {
     let wrong = || format!("--listen: `{listen}` is not of the form localhost:4010");
     let found = tokio::net::lookup_host(listen).await.map_err(|_| wrong())?;

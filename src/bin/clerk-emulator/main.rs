@@ -1,4 +1,4 @@
-//! The emulator on its own, for services in any language: `clerk-emulator --help`.
+//! The standalone emulator, for services in any language: `clerk-emulator --help`.
 //!
 //! ```sh
 //! cargo install clerk-machine-auth --features emulator

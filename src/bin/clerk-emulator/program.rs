@@ -1,4 +1,4 @@
-//! Starts the emulator, seeds it, prints what a service needs to know, and serves until it is stopped.
+//! Starts the emulator, seeds it, prints the settings for a service, and serves until it is stopped.
 
 use std::error::Error;
 use std::fs;
@@ -70,7 +70,7 @@ fn seed(clerk: &ClerkEmulator, file: &Path) -> Outcome<Variables> {
     Ok(variables)
 }
 
-/// A service, a machine that may call it, and one of each token.
+/// Creates a service, a machine that may call it, and one token of each type.
 fn usual(clerk: &ClerkEmulator) -> Variables {
     let day = Duration::from_secs(86_400);
     let machine = clerk.machine("my-service").create();
@@ -113,8 +113,8 @@ fn service(machine: &EmulatedMachine) -> Variables {
     ]
 }
 
-/// Prints everything as lines of a shell. The last one is a sentence, and a call of a function that
-/// does nothing.
+/// Prints everything as shell assignments. The last line is a sentence, and also a call of a function
+/// that does nothing.
 fn introduce(out: &mut impl Write, clerk: &ClerkEmulator, more: &Variables) -> io::Result<()> {
     let jwt_key = clerk.jwt_key().trim_end().replace('\n', "\\n");
     let own = [
@@ -134,7 +134,7 @@ fn introduce(out: &mut impl Write, clerk: &ClerkEmulator, more: &Variables) -> i
     out.flush()
 }
 
-/// Quotes what a shell would not take as it is.
+/// Quotes a value unless a shell reads it literally.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
     if value.chars().all(plain) {
@@ -144,7 +144,7 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// Waits for Ctrl-C, or for what a container is stopped with.
+/// Waits for Ctrl-C, or for the signal that stops a container.
 #[cfg(unix)]
 async fn stopped() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,4 +1,4 @@
-//! Tests of what is taken off the header fields.
+//! Tests of the extraction from header fields.
 
 use super::*;
 use http::HeaderValue;
