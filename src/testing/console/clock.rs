@@ -1,4 +1,4 @@
-//! `POST clock`: time goes forward, stops, or runs on.
+//! `POST clock`: advances, stops or resumes the clock.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::request::{Request, body};
 use crate::testing::reply::Reply;
 use crate::testing::shared::Shared;
 
-/// Ten years in seconds; further than any token lives.
+/// Ten years in seconds, longer than the lifetime of any token.
 const FURTHEST: u64 = 315_360_000;
 
 #[derive(Deserialize)]

@@ -1,4 +1,5 @@
-//! What a service needs to know of this emulator, as the variables that Clerk's libraries read.
+//! The environment variables that a service needs to use this emulator, as read by Clerk's
+//! libraries.
 
 use serde_json::{Map, Value, json};
 
@@ -8,8 +9,7 @@ use crate::testing::ids;
 use crate::testing::reply::Reply;
 use crate::testing::state::machines::Machine;
 
-/// The variables of a service that is this machine (`machine`, by id or name); without one, that of
-/// the first machine.
+/// The variables for a machine (`machine`, by id or name); the first machine by default.
 pub(super) fn get(request: &Request<'_>) -> Answer {
     let query = Query::of(request.call);
     let state = request.shared.state();

@@ -1,4 +1,4 @@
-//! Faults: planned, listed, taken back.
+//! Faults: planning, listing and removal.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::testing::fault_plan::{Left, Planned};
 use crate::testing::reply::Reply;
 use crate::testing::shared::Shared;
 
-/// Longer than any client waits, in milliseconds and in seconds.
+/// Longer than any client waits, in milliseconds.
 const LONGEST_DELAY: u64 = 600_000;
 const LONGEST_DURATION: u64 = 315_360_000;
 
@@ -30,10 +30,10 @@ struct NewFault {
     retry_after_seconds: Option<u64>,
     #[serde(default)]
     delay_millis: u64,
-    /// How many calls pass before it.
+    /// How many calls are skipped first.
     #[serde(default)]
     skip: u64,
-    /// How many calls it applies to; every call unless it is given.
+    /// How many calls it applies to; all calls by default.
     #[serde(default)]
     times: Option<u64>,
     /// For how long it applies, by the emulator's clock.
@@ -77,7 +77,7 @@ impl NewFault {
         })
     }
 
-    /// A status below 200 is no final answer.
+    /// A status below 200 is not a final response.
     fn checked_status(&self) -> Result<u16, Problem> {
         let status = self.status.unwrap_or(503);
         if StatusCode::from_u16(status).is_ok() && (200..600).contains(&status) {
@@ -123,7 +123,7 @@ pub(super) fn create(request: &Request<'_>) -> Answer {
     Ok(Reply::json(201, &render(&planned, now)))
 }
 
-/// What a fault can be aimed at; `Any` is every request.
+/// The endpoints to which a fault can apply; `Any` is every request.
 pub(super) fn endpoints(_: &Request<'_>) -> Answer {
     let any = json!({ "name": "Any", "method": "", "path": "" });
     let shown = Endpoint::routed().map(|(endpoint, method, path)| {

@@ -1,4 +1,4 @@
-//! `GET graph.svg`: who may call whom, as a drawing.
+//! `GET graph.svg`: a drawing of the scopes between machines.
 
 use super::problem::Answer;
 use super::request::{Query, Request};

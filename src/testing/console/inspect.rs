@@ -1,4 +1,5 @@
-//! `POST inspect`: what a token is, and why it would be refused. In the body, since a URL is logged.
+//! `POST inspect`: explains a token and why it would be rejected. The token is in the body, because
+//! URLs are logged.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::testing::reply::Reply;
 #[serde(deny_unknown_fields)]
 struct Question {
     token: String,
-    /// The machine that receives the token, by id or by name.
+    /// The receiving machine, by id or name.
     #[serde(default)]
     receiver: Option<String>,
 }

@@ -8,8 +8,8 @@ use super::request::{Query, Request};
 use crate::testing::record::{Credential, RecordedRequest, RecordedResponse};
 use crate::testing::reply::Reply;
 
-/// The log holds tokens and secrets of those who were answered with them, so that it stays on this
-/// machine even where the console is open to others.
+/// The log contains tokens and secrets, so it is only accessible from this host, even if the
+/// console is open to others.
 fn admit(request: &Request<'_>) -> Result<(), Problem> {
     if request.call.sender.is_loopback() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Machines, whom each may reach, their secrets, and the keys that sign.
+//! Machines, their scopes and secrets, and the signing keys.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::testing::seed::document::NewMachine;
 use crate::testing::state::keys::SigningKey;
 use crate::testing::state::machines::Machine;
 
-/// Eight hours, the longest grace that a secret may have.
+/// Eight hours, the longest grace period of a secret.
 const LONGEST_GRACE: u64 = 28_800;
 
 pub(super) fn create(request: &Request<'_>) -> Answer {
@@ -65,7 +65,7 @@ pub(super) fn rotate(request: &Request<'_>) -> Answer {
     Ok(Reply::ok(&json!({ "secretKey": secret })))
 }
 
-/// A grant that exists is no mistake: afterwards it is there.
+/// Creating an existing scope is not an error.
 pub(super) fn grant(request: &Request<'_>) -> Answer {
     let (from, to) = (request.id(0), request.id(1));
     let mut state = request.shared.state();

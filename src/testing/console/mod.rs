@@ -1,5 +1,5 @@
-//! The console: a page at `/` to look at the emulator, and the JSON API under `/__emulator/` by which
-//! the page and the tests of any language steer it.
+//! The console: a page at `/` that shows the emulator, and the JSON API under `/__emulator/` with
+//! which the page, and tests in any language, control it.
 
 mod clock;
 mod environment;
@@ -27,19 +27,19 @@ use super::shared::Shared;
 use problem::Problem;
 use routes::ROOT;
 
-/// Returns `true` if this call is for the console, and there is one.
+/// Returns `true` if this call is for the console, and the console is enabled.
 pub(super) fn is_asked(shared: &Shared, call: &Call) -> bool {
     let ours = call.path == "/" || call.path.starts_with(ROOT);
     ours && shared.state().options.console
 }
 
-/// Answers a call for the console. It is not logged, and no fault applies to it.
+/// Handles a call for the console. It is not logged, and no fault applies to it.
 pub(super) async fn answer(shared: Arc<Shared>, call: Call) -> Reply {
     let is_page = call.path == "/";
     let reply = match shared.access.admit(&call.sender, is_page) {
         Err(foreign) => refused(foreign).reply(),
         Ok(()) if is_page => page::answer(&call),
-        // A key takes some hundred milliseconds to generate; other requests go on meanwhile.
+        // Generating a key takes a few hundred milliseconds, during which other requests continue.
         Ok(()) => tokio::task::spawn_blocking(move || routes::answer(&shared, &call))
             .await
             .unwrap_or_else(|_| Problem::new(500, "panicked", "the operation failed").reply()),

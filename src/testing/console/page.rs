@@ -1,4 +1,4 @@
-//! `GET /`: the page, one file without anything from elsewhere.
+//! `GET /`: the page, a single file without external resources.
 
 use std::sync::LazyLock;
 
@@ -13,8 +13,8 @@ use crate::testing::request::Call;
 
 const PAGE: &str = include_str!("page.html");
 
-/// The page's own script and style sheet by their hashes, connections to the emulator, and nothing
-/// else: a name that got into the page as markup could neither run nor load anything.
+/// Allows the page's own script and style sheet, by their hashes, and connections to the emulator.
+/// Injected markup can therefore neither run nor load anything.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let (script, style) = (hash("<script>", "</script>"), hash("<style>", "</style>"));
     format!(
@@ -38,7 +38,7 @@ pub(super) fn answer(call: &Call) -> Reply {
     reply
 }
 
-/// The hash of the one element between these tags.
+/// The hash of the element between these tags.
 fn hash(open: &str, close: &str) -> String {
     let inner = PAGE
         .split_once(open)

@@ -1,11 +1,11 @@
-//! What the API answers to a request that it cannot serve.
+//! The API's error responses.
 
 use serde_json::json;
 
 use crate::testing::refusal::Refusal;
 use crate::testing::reply::Reply;
 
-/// A refusal of the API; the page shows its message.
+/// An error response; the page shows its message.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: u16,

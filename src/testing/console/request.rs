@@ -22,8 +22,8 @@ impl Request<'_> {
     }
 }
 
-/// Reads the body. Its type must be named: pages of other origins can send JSON without asking
-/// only as something else.
+/// Parses the body. The content type must be JSON, which pages of other origins cannot send without
+/// a preflight.
 pub(super) fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     let named = call.header("content-type").unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim();
@@ -39,7 +39,7 @@ pub(super) fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     serde_json::from_value(value).map_err(|error| Problem::invalid(error.to_string()))
 }
 
-/// The parameters of the query; unknown ones mean nothing.
+/// The parameters of the query; unknown ones are ignored.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {

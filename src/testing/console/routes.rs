@@ -1,4 +1,4 @@
-//! The operations of the API and the paths they live at. `openapi.json` describes them.
+//! The operations of the API and their paths, as described by `openapi.json`.
 
 use http::header;
 
@@ -10,7 +10,7 @@ use crate::testing::reply::Reply;
 use crate::testing::request::Call;
 use crate::testing::shared::Shared;
 
-/// Every path of the API begins so.
+/// The prefix of every path of the API.
 pub(super) const ROOT: &str = "/__emulator/";
 
 /// The OpenAPI document of the API.
@@ -60,7 +60,7 @@ fn document() -> Reply {
     reply
 }
 
-/// Does what was asked.
+/// Performs the operation.
 pub(super) fn answer(shared: &Shared, call: &Call) -> Reply {
     if call.too_large {
         return Problem::new(413, "too_large", "the body is too large").reply();

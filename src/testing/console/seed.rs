@@ -1,4 +1,4 @@
-//! `POST seed`: what a seed file holds, all of it or nothing.
+//! `POST seed`: creates all objects of a seed document, or none.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `GET state`: everything there is, without a secret; and the ways back to the start.
+//! `GET state`: the complete state, without secrets; checkpoint and reset.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::testing::state::machines::Machine;
 use crate::testing::state::store::Entry;
 use crate::testing::state::tokens::{ApiKeyDetail, M2mDetail, OAuthDetail};
 
-/// How many of the newest tokens of each type are shown unless told.
+/// How many of the newest tokens of each type are shown by default.
 const USUAL_LIMIT: u64 = 200;
 
 pub(super) fn get(request: &Request<'_>) -> Answer {
@@ -37,7 +37,7 @@ pub(super) fn checkpoint(request: &Request<'_>) -> Answer {
     Ok(Reply::empty(204))
 }
 
-/// The body of an operation that needs nothing: `{}`.
+/// The body of an operation without parameters: `{}`.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
@@ -94,7 +94,7 @@ pub(super) fn machine(machine: &Machine) -> Value {
     })
 }
 
-/// What every credential shows.
+/// The common members of credentials.
 fn credential<T>(entry: &Entry<T>, now: u64) -> Value {
     let status = match (entry.revoked, entry.expired(now)) {
         (true, _) => "revoked",

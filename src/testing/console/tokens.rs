@@ -1,4 +1,5 @@
-//! Tokens and keys: minted, revoked, expired, removed; the authorization server's clients and user.
+//! Tokens and keys: creation, revocation, expiry and removal; clients and user of the authorization
+//! server.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use crate::testing::state::State;
 use crate::testing::state::store::Entry;
 use crate::testing::state::tokens::ApiKeyDetail;
 
-/// Requests may name a `scim_` subject as well, but no answer of the document can show one.
+/// Requests may have a `scim_` subject, but no response of the OpenAPI document can.
 const SUBJECTS: &[&str] = &["user", "org", "mch"];
 
 pub(super) fn create(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
@@ -134,7 +134,7 @@ pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     Ok(Reply::ok(&render(key, now)))
 }
 
-/// A machine's secret as an API key of that machine, if the options say that Clerk does so.
+/// A machine's secret as an API key of that machine, if the options enable this.
 fn machine_secret(state: &State, secret: &str, now: u64) -> Option<Reply> {
     if !state.options.machine_secret_is_api_key {
         return None;
@@ -154,7 +154,8 @@ fn machine_secret(state: &State, secret: &str, now: u64) -> Option<Reply> {
     Some(Reply::ok(&render(&key, now)))
 }
 
-/// The document has no 409 here, so a name that the new subject has already is a bad request.
+/// The OpenAPI document has no 409 here, so a name that the new subject already has is a bad
+/// request.
 fn move_key(state: &mut State, id: &str, subject: Option<&str>) -> Result<(), Refusal> {
     let Some(subject) = subject else {
         return Ok(());
@@ -171,7 +172,7 @@ fn move_key(state: &mut State, id: &str, subject: Option<&str>) -> Result<(), Re
     Ok(())
 }
 
-/// Every call needs the instance secret, and the feature.
+/// Every call needs the instance secret, and the API keys feature.
 fn admit(state: &mut State, call: &Call, now: u64) -> Result<(), Refusal> {
     auth::instance(state, call, now)?;
     if state.options.api_keys_enabled {
@@ -181,7 +182,7 @@ fn admit(state: &mut State, call: &Call, now: u64) -> Result<(), Refusal> {
     }
 }
 
-/// The key that the path names; `api_key_…` is another spelling of `ak_…`.
+/// The key in the path; `api_key_…` is equivalent to `ak_…`.
 fn find<'a>(state: &'a State, call: &Call) -> Result<&'a Entry<ApiKeyDetail>, Refusal> {
     let id = ids::path_id(call.id(0), "apiKeyID", &["ak", "api_key"])?;
     let digits = id.rsplit('_').next().unwrap_or_default();
@@ -196,7 +197,7 @@ fn unknown() -> Refusal {
     Refusal::not_found("API key")
 }
 
-/// The outer `None` leaves the expiry as it is, the inner one means never.
+/// The outer `None` does not change the expiry, the inner one removes it.
 #[allow(clippy::option_option)]
 fn expires_at(expiry: Expiry, now: u64) -> Option<Option<u64>> {
     match expiry {

@@ -1,26 +1,26 @@
-//! Who asks: the instance, or one of its machines.
+//! The caller: the instance, or one of its machines.
 
 use crate::testing::record::Credential;
 use crate::testing::refusal::Refusal;
 use crate::testing::request::Call;
 use crate::testing::state::State;
 
-/// The holder of a secret that an endpoint takes.
+/// The owner of the secret of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// The holder of an instance secret.
+    /// The instance.
     Instance,
-    /// The machine of this id.
+    /// The machine with this id.
     Machine(String),
 }
 
-/// Admits an instance secret only.
+/// Accepts an instance secret only.
 pub(super) fn instance(state: &mut State, call: &Call, now: u64) -> Result<(), Refusal> {
     instance_unlimited(state, call)?;
     count(state, now)
 }
 
-/// Admits an instance secret, and does not count the call against the rate limit.
+/// Accepts an instance secret, and does not count the call against the rate limit.
 pub(super) fn instance_unlimited(state: &State, call: &Call) -> Result<(), Refusal> {
     let known = state.instance.has_secret(call.bearer()?);
     if known {
@@ -30,7 +30,7 @@ pub(super) fn instance_unlimited(state: &State, call: &Call) -> Result<(), Refus
     }
 }
 
-/// Admits a machine secret only: an instance secret is as wrong as any other.
+/// Accepts a machine secret only.
 pub(super) fn machine(state: &mut State, call: &Call, now: u64) -> Result<String, Refusal> {
     let found = state.machines.by_secret(call.bearer()?, now);
     let id = found.map(|(machine, _)| machine.id.clone());
@@ -39,7 +39,7 @@ pub(super) fn machine(state: &mut State, call: &Call, now: u64) -> Result<String
     Ok(id)
 }
 
-/// Admits either.
+/// Accepts either.
 pub(super) fn either(state: &mut State, call: &Call, now: u64) -> Result<Caller, Refusal> {
     if call.bearer()?.starts_with("ak_") {
         return machine(state, call, now).map(Caller::Machine);

@@ -1,4 +1,4 @@
-//! Why a call was refused, where Clerk's answer does not say it.
+//! The reason for a rejection, if Clerk's response does not contain it.
 
 use serde_json::Value;
 
@@ -11,7 +11,8 @@ use crate::testing::request::Call;
 use crate::testing::shared::Shared;
 use crate::testing::state::State;
 
-/// Clerk answers a revoked, an expired and an unknown token alike; here is which it was.
+/// Clerk's response is the same for a revoked, an expired and an unknown token; this distinguishes
+/// them.
 pub(in crate::testing) fn explain(shared: &Shared, call: &Call, reply: &Reply) -> Option<String> {
     let state = shared.state();
     if reply.status == 401 {

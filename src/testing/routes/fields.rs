@@ -1,11 +1,11 @@
-//! The members of a JSON body, taken one by one; what is left over in the end is unknown.
+//! The members of a JSON body, read one by one; the rest is unknown.
 
 use serde_json::{Map, Value};
 
 use crate::testing::refusal::Refusal;
 use crate::testing::request::Call;
 
-/// Which family of endpoints is asked: they word the same mistake differently.
+/// The family of endpoints, which have different errors for the same mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// `/machines`: 422 `form_param_*`.
@@ -37,18 +37,18 @@ impl Dialect {
     }
 }
 
-/// The expiry that a caller asks for.
+/// The requested expiry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Expiry {
-    /// The member is not there.
+    /// The member is absent.
     Absent,
     /// The member is `null`.
     Null,
-    /// So many milliseconds from now.
+    /// This many milliseconds from now.
     After(u64),
 }
 
-/// The members of a body that nobody has asked for yet.
+/// The members of a body that have not been read yet.
 #[derive(Debug)]
 pub(super) struct Fields {
     members: Map<String, Value>,
@@ -56,7 +56,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Reads the body; an absent one has no members.
+    /// Parses the body; an absent one has no members.
     pub(super) fn of(call: &Call, dialect: Dialect) -> Result<Self, Refusal> {
         if call.body.is_empty() {
             return Ok(Self {
@@ -75,7 +75,7 @@ impl Fields {
         }
     }
 
-    /// Reads a body that must be there.
+    /// Parses a required body.
     pub(super) fn required(call: &Call, dialect: Dialect) -> Result<Self, Refusal> {
         if call.body.is_empty() {
             return Err(Refusal::body_invalid("The request needs a body"));
@@ -126,7 +126,7 @@ impl Fields {
         }
     }
 
-    /// A whole number in a range. The Python client writes 10 as 10.0.
+    /// An integer in a range. The Python client writes 10 as 10.0.
     pub(super) fn whole(
         &mut self,
         name: &str,
@@ -161,7 +161,7 @@ impl Fields {
         }
     }
 
-    /// Refuses members that nobody asked for.
+    /// Rejects members that have not been read.
     pub(super) fn finish(self) -> Result<(), Refusal> {
         match self.members.keys().next() {
             Some(name) => Err(self.dialect.unknown(name)),
@@ -175,7 +175,7 @@ fn is_json(content_type: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// A float that has no fraction, as an integer.
+/// A float without a fraction, as an integer.
 pub(super) fn whole(number: f64) -> Option<u64> {
     let fits = (0.0..=9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0;
     // In range and without a fraction: nothing is lost.

@@ -1,4 +1,4 @@
-//! The key set: for holders of the instance secret, and for everybody.
+//! The key set: with the instance secret, and public.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -11,7 +11,7 @@ use crate::testing::reply::Reply;
 use crate::testing::request::Call;
 use crate::testing::state::State;
 
-/// `GET /jwks`: needs the instance secret, and no rate limit applies.
+/// `GET /jwks`: needs the instance secret; no rate limit applies.
 pub(super) fn private(state: &State, call: &Call, now: u64) -> Result<Reply, Refusal> {
     let machine = state.machines.by_secret(call.bearer()?, now).is_some();
     if !(machine && state.options.machine_secret_reads_jwks) {

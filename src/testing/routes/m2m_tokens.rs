@@ -16,7 +16,7 @@ use crate::testing::state::machines::Machine;
 use crate::testing::state::store::Entry;
 use crate::testing::state::tokens::M2mDetail;
 
-/// What the body of a creation asks for.
+/// The body of a creation.
 struct Wish {
     jwt: bool,
     expiry: Expiry,
@@ -122,7 +122,7 @@ fn signed(
     Ok(Reply::json(201, &with_token(render(&entry, now), &token)))
 }
 
-/// A JWT in the shape of a stored token; it reaches what its machine reaches.
+/// A JWT as a stored token; it reaches the machines that its sender reaches.
 pub(super) fn unstored(
     state: &State,
     id: &str,

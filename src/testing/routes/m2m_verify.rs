@@ -1,4 +1,4 @@
-//! `POST /m2m_tokens/verify`: a machine secret sees only what may reach its machine.
+//! `POST /m2m_tokens/verify`: a machine secret only verifies tokens that may reach its machine.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     Ok(Reply::ok(&m2m_tokens::render(entry, now)))
 }
 
-/// `token`, or what some official clients call it.
+/// The member `token`, or the name that some official clients use.
 fn token(state: &State, call: &Call) -> Result<String, Refusal> {
     let mut fields = Fields::required(call, Dialect::Tokens)?;
     let mut token = fields.text("token")?;

@@ -1,4 +1,4 @@
-//! `/machines`: the machines, their secrets, and whom each may reach.
+//! `/machines`: the machines, their secrets and scopes.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use crate::testing::state::machines::{MAX_SCOPES, Machine};
 
 const MAX_TTL: u64 = 315_360_000;
 const MAX_NAME: usize = 255;
-/// Eight hours, the longest grace that a secret may have.
+/// Eight hours, the longest grace period of a secret.
 const MAX_GRACE: u64 = 28_800;
 
 pub(super) fn create(state: &mut State, call: &Call, now: u64) -> Result<Reply, Refusal> {
@@ -139,7 +139,7 @@ pub(in crate::testing) fn checked_name(name: String) -> Result<String, Refusal> 
     Err(Refusal::param_invalid("name", &why))
 }
 
-/// The document has no 404 here, so an unknown machine is an invalid value.
+/// The OpenAPI document has no 404 here, so an unknown machine is an invalid value.
 fn checked_scopes(state: &State, ids: Vec<String>) -> Result<BTreeSet<String>, Refusal> {
     if ids.len() > MAX_SCOPES {
         let why = format!("must hold at most {MAX_SCOPES} machines");
@@ -181,7 +181,7 @@ fn render(state: &State, machine: &Machine) -> Value {
     body
 }
 
-/// A machine as it is nested in another: without those that it may reach itself.
+/// A machine nested in another one, without its own scopes.
 fn render_flat(state: &State, machine: &Machine) -> Value {
     json!({
         "object": "machine",

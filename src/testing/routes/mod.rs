@@ -1,4 +1,4 @@
-//! The operations of the emulated API: from the endpoint to the answer.
+//! The operations of the emulated API.
 
 mod api_keys;
 mod auth;
@@ -37,7 +37,7 @@ const VERSIONS: &[&str] = &[
     "2026-05-12",
 ];
 
-/// Does what was asked.
+/// Performs the operation.
 pub(in crate::testing) fn handle(shared: &Shared, call: &Call) -> Reply {
     let now = shared.now();
     let mut state = shared.state();

@@ -27,7 +27,7 @@ pub(super) fn verify(state: &mut State, call: &Call, now: u64) -> Result<Reply, 
     )))
 }
 
-/// `access_token`, or its deprecated name; other members are allowed and mean nothing.
+/// The member `access_token`, or its deprecated name; other members are ignored.
 fn token(call: &Call) -> Result<String, Refusal> {
     let mut fields = Fields::required(call, Dialect::Tokens)?;
     let token = fields.text("access_token")?;
@@ -50,7 +50,7 @@ fn render(token: &Entry<OAuthDetail>, seconds: bool, now: u64) -> Value {
         "created_at": time(token.created_at),
         "updated_at": time(token.updated_at),
     });
-    // Newer than the document of the Backend API, so that they are there only where they are set.
+    // Newer than the OpenAPI document of the Backend API, so they are only present if they are set.
     for (name, value) in [
         ("aud", &token.detail.audience),
         ("act", &token.detail.actor),

@@ -12,7 +12,7 @@ pub(super) struct Query {
     dialect: Dialect,
 }
 
-/// The part of a list that is asked for.
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
     pub(super) limit: usize,
@@ -20,7 +20,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Cuts the page out of a list.
+    /// Returns the page of a list.
     pub(super) fn of<T>(self, items: impl Iterator<Item = T>) -> Vec<T> {
         items.skip(self.offset).take(self.limit).collect()
     }
@@ -54,7 +54,7 @@ impl Query {
         }
     }
 
-    /// A flag that the document declares nullable: empty and `null` are `false` as well.
+    /// A flag that the OpenAPI document declares nullable: empty and `null` are also `false`.
     pub(super) fn nullable_flag(&self, name: &str) -> Result<bool, Refusal> {
         if matches!(self.text(name), Some("" | "null")) {
             Ok(false)
@@ -63,7 +63,7 @@ impl Query {
         }
     }
 
-    /// `limit` (10 unless told) and `offset` (0 unless told).
+    /// `limit` (10 by default) and `offset` (0 by default).
     pub(super) fn page(&self, most: usize) -> Result<Page, Refusal> {
         let limit = self.whole("limit")?.unwrap_or(10);
         if limit < 1 || limit > most {
@@ -87,7 +87,7 @@ impl Query {
         }
     }
 
-    /// A whole number; the Python client writes 10 as 10.0.
+    /// An integer; the Python client writes 10 as 10.0.
     fn whole(&self, name: &str) -> Result<Option<usize>, Refusal> {
         let Some(text) = self.text(name) else {
             return Ok(None);

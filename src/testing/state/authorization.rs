@@ -1,4 +1,4 @@
-//! The authorization server's memory: clients, codes, sessions and refresh tokens.
+//! The state of the authorization server: clients, codes, sessions and refresh tokens.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +17,7 @@ pub(in crate::testing) struct Client {
     /// `None` for a public client, which authenticates by PKCE alone.
     pub(in crate::testing) secret: Option<String>,
     pub(in crate::testing) redirect_uris: Vec<String>,
-    /// What is granted where a request names no scope.
+    /// The scopes that are granted if a request has none.
     pub(in crate::testing) default_scopes: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ pub(in crate::testing) struct Authorization {
     pub(in crate::testing) client_id: String,
     pub(in crate::testing) user: String,
     pub(in crate::testing) redirect_uri: String,
-    /// Whether the request named the redirect URI; the token request then has to repeat it.
+    /// Whether the request contained the redirect URI; the token request must then repeat it.
     pub(in crate::testing) redirect_named: bool,
     /// The PKCE challenge, always of the method `S256`.
     pub(in crate::testing) challenge: String,
@@ -43,7 +43,7 @@ struct Code {
     usage: Usage,
 }
 
-/// A code is good for one attempt; a second one ends the session that the first one opened.
+/// A code can be used once; a second attempt revokes the session that the first one opened.
 #[derive(Clone)]
 enum Usage {
     Unused,
@@ -51,7 +51,7 @@ enum Usage {
     Redeemed(String),
 }
 
-/// A user's standing permission for a client, and the tokens issued under it.
+/// A user's grant to a client, and the tokens that were issued for it.
 #[derive(Debug, Clone)]
 pub(in crate::testing) struct Session {
     pub(in crate::testing) id: String,
@@ -71,19 +71,19 @@ struct RefreshToken {
     spent: bool,
 }
 
-/// Why a code or a refresh token is refused.
+/// Why a code or a refresh token is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::testing) enum Refused {
     /// It is unknown, expired, revoked, or another client's.
     Invalid,
-    /// It was used before: somebody has a copy, so the tokens of this session have to end.
+    /// It was used before: somebody has a copy, so the session must be revoked.
     Replayed(String),
 }
 
 /// Clients, codes, sessions and refresh tokens. Times are Unix milliseconds.
 #[derive(Clone)]
 pub(in crate::testing) struct AuthorizationServer {
-    /// Who is signed in, and so consents.
+    /// The signed-in user, who consents.
     pub(in crate::testing) user: String,
     clients: HashMap<String, Client>,
     codes: HashMap<String, Code>,
@@ -125,7 +125,7 @@ impl AuthorizationServer {
         self.clients.get(id)
     }
 
-    /// Issues a code. Expired ones are dropped; until then a spent one is kept, to notice a replay.
+    /// Issues a code. Expired ones are removed; until then a used one is kept, to detect replays.
     pub(in crate::testing) fn issue_code(
         &mut self,
         authorization: Authorization,
@@ -142,7 +142,7 @@ impl AuthorizationServer {
         text
     }
 
-    /// Spends a code of this client, whatever comes of it.
+    /// Uses up a code of this client, whether or not the attempt succeeds.
     pub(in crate::testing) fn spend_code(
         &mut self,
         code: &str,
@@ -163,7 +163,7 @@ impl AuthorizationServer {
         }
     }
 
-    /// Opens the session that a code leads to.
+    /// Opens the session of a code.
     pub(in crate::testing) fn open_session(
         &mut self,
         code: &str,
@@ -215,7 +215,7 @@ impl AuthorizationServer {
         text
     }
 
-    /// The session of a refresh token that is good now, and when the token was issued.
+    /// The session of a valid refresh token, and when the token was issued.
     pub(in crate::testing) fn by_refresh_token(
         &self,
         token: &str,
@@ -232,7 +232,7 @@ impl AuthorizationServer {
         Ok((session, token.issued_at))
     }
 
-    /// Rotation: a refresh token is good once.
+    /// Rotation: a refresh token can be used once.
     pub(in crate::testing) fn spend_refresh_token(&mut self, token: &str) {
         if let Some(token) = self.refresh_tokens.get_mut(token) {
             token.spent = true;

@@ -6,7 +6,7 @@ use crate::testing::ids;
 use crate::testing::options::RateLimit;
 use crate::testing::refusal::Refusal;
 
-/// The instance that all emulated objects belong to.
+/// The instance to which all emulated objects belong.
 #[derive(Clone)]
 pub(in crate::testing) struct Instance {
     pub(in crate::testing) id: String,
@@ -16,7 +16,7 @@ pub(in crate::testing) struct Instance {
     window: Window,
 }
 
-/// The calls that the present window of the rate limit has seen.
+/// The calls in the current window of the rate limit.
 #[derive(Clone, Default)]
 struct Window {
     opened_at: u64,
@@ -33,14 +33,14 @@ impl Instance {
         }
     }
 
-    /// Issues one more secret key; all of them stay valid until they are revoked.
+    /// Creates another secret key; all of them stay valid until they are revoked.
     pub(in crate::testing) fn add_secret(&mut self) -> String {
         let secret = ids::word_secret("sk_test_");
         self.secrets.insert(secret.clone());
         secret
     }
 
-    /// Makes a given text one more secret key of the instance.
+    /// Adds a given secret key to the instance.
     pub(in crate::testing) fn know_secret(&mut self, secret: String) {
         self.secrets.insert(secret);
     }

@@ -13,25 +13,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// One RSA-2048 key pair under its `kid`.
+/// An RSA-2048 key pair with its `kid`.
 pub(in crate::testing) struct SigningKey {
     pub(in crate::testing) kid: String,
     pair: RsaKeyPair,
 }
 
-/// What a rotation does with the old key.
+/// How a rotation treats the old key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRotation {
     /// A new key under a new `kid`.
     NewKid {
-        /// Whether the key set goes on listing the old key beside the new one.
+        /// Whether the key set still lists the old key.
         keep_old: bool,
     },
-    /// A new key under the old `kid`, which in Clerk is the instance id; the old key is gone.
+    /// A new key with the old `kid`, which in Clerk is the instance id; the old key is removed.
     SameKid,
 }
 
-/// The key that signs now, and older ones that the key set still lists.
+/// The current signing key, and older ones that the key set still lists.
 #[derive(Clone)]
 pub(in crate::testing) struct KeyRing {
     current: Arc<SigningKey>,
@@ -44,7 +44,7 @@ impl SigningKey {
         Ok(Self { kid, pair })
     }
 
-    /// Signs these exact bytes, whatever they say.
+    /// Signs exactly these bytes.
     pub(in crate::testing) fn sign(&self, header: &str, claims: &str) -> String {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let input = format!(
@@ -53,8 +53,8 @@ impl SigningKey {
             encode(claims.as_bytes())
         );
         let mut signature = vec![0; self.pair.public_modulus_len()];
-        // Signing fails only if the buffer is of the wrong length; an empty signature would be
-        // refused by every verifier, so a mistake here cannot go unseen.
+        // Signing only fails if the buffer has the wrong length. Every verifier rejects the empty
+        // signature, so such a bug cannot go unnoticed.
         let signed = self.pair.sign(
             &RSA_PKCS1_SHA256,
             &SystemRandom::new(),

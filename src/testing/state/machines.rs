@@ -1,4 +1,4 @@
-//! Machines, whom each may reach, and their secrets.
+//! Machines, their scopes and their secrets.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,7 +21,7 @@ pub(in crate::testing) struct Machine {
     pub(in crate::testing) sequence: u64,
 }
 
-/// Whose secret it is, and until when (for ever if it is the current one).
+/// The owner of a secret, and its expiry (`None` for the current one).
 #[derive(Clone)]
 struct SecretEntry {
     machine: String,
@@ -48,7 +48,7 @@ impl Machines {
         self.create_as(id, secret, name, scopes, default_token_ttl, now)
     }
 
-    /// Creates a machine whose id and secret are given; neither may be in use.
+    /// Creates a machine with a given id and secret, which must not be in use.
     pub(in crate::testing) fn create_as(
         &mut self,
         id: String,
@@ -80,7 +80,7 @@ impl Machines {
             .ok_or_else(|| Refusal::machine_not_found(id))
     }
 
-    /// Finds a machine by its id, or else by its name, which must be its alone.
+    /// Finds a machine by its id, or by its name if that is unique.
     pub(in crate::testing) fn find(&self, given: &str) -> Result<&Machine, Refusal> {
         if let Some(machine) = self.by_id.get(given) {
             return Ok(machine);
@@ -115,7 +115,7 @@ impl Machines {
         self.by_id.values()
     }
 
-    /// Deletes a machine, its secrets, and every grant to it.
+    /// Deletes a machine, its secrets, and all scopes that refer to it.
     pub(in crate::testing) fn delete(&mut self, id: &str) -> Result<(), Refusal> {
         self.by_id
             .remove(id)
@@ -127,7 +127,7 @@ impl Machines {
         Ok(())
     }
 
-    /// Lets one machine reach another; the other way round is a grant of its own.
+    /// Allows a machine to reach another one; the opposite direction is a separate scope.
     pub(in crate::testing) fn grant(
         &mut self,
         from: &str,
@@ -164,7 +164,7 @@ impl Machines {
         Ok(())
     }
 
-    /// Replaces the secret; the one before stays good for `grace` seconds.
+    /// Replaces the secret; the previous one stays valid for `grace` seconds.
     pub(in crate::testing) fn rotate(
         &mut self,
         id: &str,
@@ -180,7 +180,7 @@ impl Machines {
         Ok(secret)
     }
 
-    /// The machine that a secret belongs to, and whether the secret is its current one.
+    /// The owner of a secret, and whether it is the current one.
     pub(in crate::testing) fn by_secret(&self, secret: &str, now: u64) -> Option<(&Machine, bool)> {
         let entry = self.by_secret.get(secret)?;
         if entry.valid_until.is_some_and(|until| until <= now) {

@@ -1,4 +1,4 @@
-//! What the emulator knows, free of HTTP: one value behind one lock.
+//! The state of the emulator, independent of HTTP: one value behind one lock.
 
 pub(super) mod authorization;
 pub(super) mod instance;
@@ -43,8 +43,8 @@ impl State {
         }
     }
 
-    /// Refuses a token that is revoked or expired, where the options say that such a token is
-    /// answered as if it never was.
+    /// Rejects a revoked or expired token, if the options say that it is treated like an unknown
+    /// one.
     pub(super) fn refuse_inactive<T>(&self, entry: &Entry<T>, now: u64) -> Result<(), Refusal> {
         let revoked = entry.revoked && self.options.revoked == InactiveToken::NotFound;
         let expired = entry.expired(now) && self.options.expired == InactiveToken::NotFound;
@@ -64,8 +64,8 @@ impl State {
         Ok(())
     }
 
-    /// Ends a session of the authorization server and its access tokens; false if there is none of
-    /// this id.
+    /// Revokes a session of the authorization server and its access tokens; returns `false` if
+    /// there is none with this id.
     pub(super) fn revoke_session(&mut self, id: &str, now: u64) -> bool {
         let Some(session) = self.authorization.session_mut(id) else {
             return false;
@@ -77,7 +77,7 @@ impl State {
         true
     }
 
-    /// Revokes a stored token, key or session; false if there is none of this id.
+    /// Revokes a stored token, key or session; returns `false` if there is none with this id.
     pub(super) fn revoke(&mut self, id: &str, why: Option<String>, now: u64) -> bool {
         self.m2m.store.revoke(id, why.clone(), now)
             || self.api_keys.store.revoke(id, why.clone(), now)
@@ -85,12 +85,12 @@ impl State {
             || self.revoke_session(id, now)
     }
 
-    /// Forgets a stored token or key; false if there is none of this id.
+    /// Removes a stored token or key; returns `false` if there is none with this id.
     pub(super) fn remove(&mut self, id: &str) -> bool {
         self.m2m.store.remove(id) || self.api_keys.store.remove(id) || self.oauth.store.remove(id)
     }
 
-    /// Makes a stored token or key expire now; false if there is none of this id.
+    /// Expires a stored token or key; returns `false` if there is none with this id.
     pub(super) fn expire(&mut self, id: &str, now: u64) -> bool {
         self.m2m.store.expire(id, now)
             || self.api_keys.store.expire(id, now)

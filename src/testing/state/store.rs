@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// What every opaque credential has, and what its kind adds. Times are Unix milliseconds.
+/// The common fields of opaque credentials, and those of their type. Times are Unix milliseconds.
 #[derive(Clone)]
 pub(in crate::testing) struct Entry<T> {
     pub(in crate::testing) id: String,
@@ -45,7 +45,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// Credentials of one kind.
+/// Credentials of one type.
 #[derive(Clone)]
 pub(in crate::testing) struct Store<T> {
     by_id: HashMap<Arc<str>, Entry<T>>,
@@ -113,7 +113,7 @@ impl<T> Store<T> {
         true
     }
 
-    /// Hands a credential over to another subject.
+    /// Assigns a credential to another subject.
     pub(in crate::testing) fn move_to(&mut self, id: &str, subject: &str) {
         let Some(entry) = self.by_id.get_mut(id) else {
             return;
@@ -127,7 +127,8 @@ impl<T> Store<T> {
             .insert(sequence, id.into());
     }
 
-    /// Revokes; a second time changes nothing. False if there is none of this id.
+    /// Revokes a credential; a second time has no effect. Returns `false` if there is none with
+    /// this id.
     pub(in crate::testing) fn revoke(&mut self, id: &str, why: Option<String>, now: u64) -> bool {
         let Some(entry) = self.by_id.get_mut(id) else {
             return false;
@@ -148,7 +149,7 @@ impl<T> Store<T> {
         true
     }
 
-    /// Notes that a credential was verified.
+    /// Records that a credential was verified.
     pub(in crate::testing) fn touch(&mut self, id: &str, now: u64) {
         if let Some(entry) = self.by_id.get_mut(id) {
             entry.last_used_at = Some(now);

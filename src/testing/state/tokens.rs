@@ -1,4 +1,4 @@
-//! What each type of token adds to the store: M2M tokens, API keys, OAuth access tokens.
+//! The token types in the store: M2M tokens, API keys, OAuth access tokens.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::store::{Entry, Store};
 use crate::testing::ids;
 use crate::testing::refusal::Refusal;
 
-/// What an M2M token adds to a credential; what it may reach is fixed when it is minted.
+/// The fields of an M2M token; the machines that it may reach are fixed when it is created.
 #[derive(Clone)]
 pub(in crate::testing) struct M2mDetail {
     pub(in crate::testing) claims: Value,
@@ -37,8 +37,8 @@ impl M2mTokens {
         entry
     }
 
-    /// A live token of the machine with the same claims and scopes that lives `remaining` more
-    /// milliseconds at least.
+    /// A valid token of the machine with the same claims and scopes and a remaining lifetime of at
+    /// least `remaining` milliseconds.
     pub(in crate::testing) fn reusable(
         &self,
         machine: &str,
@@ -56,7 +56,7 @@ impl M2mTokens {
         self.store.of_subject(machine).find(same).cloned()
     }
 
-    /// Kills every token of a machine.
+    /// Removes every token of a machine.
     pub(in crate::testing) fn remove_machine(&mut self, machine: &str) {
         let ids: Vec<_> = self
             .store
@@ -69,7 +69,7 @@ impl M2mTokens {
     }
 }
 
-/// What an API key adds to a credential.
+/// The fields of an API key.
 #[derive(Debug, Clone)]
 pub(in crate::testing) struct ApiKeyDetail {
     pub(in crate::testing) key_type: String,
@@ -87,7 +87,7 @@ pub(in crate::testing) struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// Creates a key; its name must be new among the subject's.
+    /// Creates a key; its name must be unique among the subject's keys.
     pub(in crate::testing) fn create(
         &mut self,
         subject: &str,
@@ -115,11 +115,10 @@ impl ApiKeys {
     }
 }
 
-/// How long an OAuth access token lives: one day, which nobody can change in Clerk.
+/// The lifetime of an OAuth access token: one day, which cannot be changed in Clerk.
 pub(in crate::testing) const OAUTH_LIFETIME: Duration = Duration::from_secs(86_400);
 
-/// What an OAuth access token adds to a credential. JWTs are stored as well, so that one can be
-/// revoked.
+/// The fields of an OAuth access token. JWTs are stored, too, so that they can be revoked.
 #[derive(Debug, Clone)]
 pub(in crate::testing) struct OAuthDetail {
     pub(in crate::testing) client_id: String,
@@ -128,12 +127,12 @@ pub(in crate::testing) struct OAuthDetail {
     pub(in crate::testing) audience: Value,
     /// The `act` claim of RFC 8693, or `Null` for none.
     pub(in crate::testing) actor: Value,
-    /// An expired JWT is answered by `{"active": false}`.
+    /// Whether it is a JWT; the response for an expired one is `{"active": false}`.
     pub(in crate::testing) jwt: bool,
 }
 
 impl OAuthDetail {
-    /// A token of this client that grants nothing yet.
+    /// A token of this client without scopes.
     pub(in crate::testing) fn new(client_id: String, jwt: bool) -> Self {
         Self {
             client_id,

@@ -1,4 +1,4 @@
-//! `/oauth/authorize`: the signed-in user consents at once, and the browser is sent back.
+//! `/oauth/authorize`: the signed-in user consents immediately, and the browser is redirected.
 
 use http::header;
 
@@ -9,7 +9,7 @@ use crate::testing::request::Call;
 use crate::testing::state::State;
 use crate::testing::state::authorization::{Authorization, Client};
 
-/// Where an answer goes, once client and redirect URI are known to belong together.
+/// The target of a redirect, after client and redirect URI have been checked.
 struct Destination {
     uri: String,
     named: bool,
@@ -27,7 +27,7 @@ pub(super) fn authorize(state: &mut State, call: &Call, now: u64) -> Reply {
         Ok((client, to, parameters))
     });
     match found {
-        // Who asks is not known, so nobody may be sent anywhere (RFC 6749 §4.1.2.1).
+        // The client is unknown, so the browser must not be redirected (RFC 6749 §4.1.2.1).
         Err(error) => page(error),
         Ok((client, to, parameters)) => {
             let outcome = consent(state, &client, &to, &parameters);
@@ -37,7 +37,7 @@ pub(super) fn authorize(state: &mut State, call: &Call, now: u64) -> Reply {
     }
 }
 
-/// The client and one of its redirect URIs; any doubt is an error that stays here.
+/// The client and one of its redirect URIs; an error is shown and not redirected.
 fn destination<'a>(
     state: &'a State,
     parameters: &Parameters,
@@ -59,7 +59,7 @@ fn destination<'a>(
     Ok((client, Destination { uri, named }))
 }
 
-/// What the user consents to: what was asked for, if it may be asked for.
+/// The consent of the user, if the request is allowed.
 fn consent(
     state: &State,
     client: &Client,
@@ -98,7 +98,7 @@ fn consent(
     }
 }
 
-/// PKCE is required of every client, and `plain`, the default where no method is named, is refused.
+/// PKCE is required, and `plain`, the default method, is rejected.
 fn challenge(parameters: &Parameters) -> Result<String, OAuthError> {
     let challenge = parameters.required("code_challenge")?;
     if parameters.one("code_challenge_method")? != Some("S256") {
@@ -128,7 +128,7 @@ fn granted(
     asked.ok_or(unknown)
 }
 
-/// Sends the browser back with a code or an error, `state`, and `iss` (RFC 9207).
+/// Redirects the browser with a code or an error, `state`, and `iss` (RFC 9207).
 fn send_back(
     state: &State,
     call: &Call,
@@ -156,7 +156,7 @@ fn send_back(
         .with(header::REFERRER_POLICY, "no-referrer")
 }
 
-/// An error for the user's own eyes.
+/// An error page for the user.
 fn page(error: OAuthError) -> Reply {
     let text = format!("{}: {}\n", error.code, error.description);
     Reply::text(error.status, &text).with(header::CACHE_CONTROL, "no-store")

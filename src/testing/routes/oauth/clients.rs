@@ -16,10 +16,10 @@ use crate::testing::state::authorization::Client;
 
 const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
 
-/// What Clerk grants a client that names no scope.
+/// The scopes that Clerk grants if a client requests none.
 pub(in crate::testing) const DEFAULT_SCOPES: [&str; 2] = ["email", "profile"];
 
-/// Registers a client. Members that mean nothing here are ignored (RFC 7591 §2).
+/// Registers a client. Unknown members are ignored (RFC 7591 §2).
 pub(super) fn register(state: &mut State, call: &Call, now: u64) -> Reply {
     if !state.options.oauth_registration {
         return Reply::refusal(&Refusal::registration_disabled());
@@ -97,7 +97,7 @@ fn redirect_uris(body: &Value) -> Result<Vec<String>, OAuthError> {
     checked.collect::<Option<_>>().ok_or_else(|| wrong(why))
 }
 
-/// A list that is there has to hold what this server can do.
+/// A list, if present, must contain a value that this server supports.
 fn uses(body: &Value, name: &str, needed: &str) -> Result<(), OAuthError> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(()),

@@ -1,4 +1,4 @@
-//! The metadata of the authorization server (RFC 8414), at OpenID Connect's path as well.
+//! The metadata of the authorization server (RFC 8414), also at OpenID Connect's path.
 
 use http::header;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The authorization server: OAuth 2.1 with auto-consent, for clients such as those of MCP.
+//! The authorization server: OAuth 2.1 with automatic consent, for clients such as those of MCP.
 
 mod authorize;
 mod clients;
@@ -16,10 +16,10 @@ use crate::testing::request::Call;
 use crate::testing::state::State;
 use wire::{OAuthError, preflight, readable_by_scripts};
 
-/// Answers a request to the authorization server.
+/// Handles a request to the authorization server.
 pub(super) fn handle(state: &mut State, call: &Call, now: u64) -> Reply {
     let reply = match call.route.endpoint {
-        // A browser goes there itself: no script may read it.
+        // A browser navigates there; scripts must not read the response.
         Endpoint::OAuthAuthorize => return authorize::authorize(state, call, now),
         Endpoint::OAuthMetadata => metadata::document(state),
         Endpoint::OAuthRegister => clients::register(state, call, now),

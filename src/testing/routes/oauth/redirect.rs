@@ -1,8 +1,8 @@
-//! Redirect URIs: which may be registered, which of them a request may name, and what is added.
+//! Redirect URIs: registration, comparison and added parameters.
 
 use url::{Url, form_urlencoded};
 
-/// Schemes that run code or read files where a browser is sent to them.
+/// Schemes that run code or read files when a browser is redirected to them.
 const HARMFUL: [&str; 8] = [
     "javascript",
     "data",

@@ -34,7 +34,8 @@ pub(super) fn issue(state: &mut State, call: &Call, now: u64) -> Answer {
     Ok(sensitive(200, &body))
 }
 
-/// A code for tokens. Any attempt spends the code, so that a verifier cannot be guessed.
+/// Exchanges a code for tokens. Every attempt uses up the code, so that a verifier cannot be
+/// guessed.
 fn redeem(
     state: &mut State,
     client: &Client,
@@ -62,8 +63,8 @@ fn redeem(
     Ok(body)
 }
 
-/// A refresh token for new tokens. It is good once; its second use ends the session (RFC 9700
-/// §4.14.2).
+/// Exchanges a refresh token for new tokens. It can be used once; a second use revokes the session
+/// (RFC 9700 §4.14.2).
 fn refresh(
     state: &mut State,
     client: &Client,
@@ -170,7 +171,7 @@ fn access_token(
     secret
 }
 
-/// The identity token of OpenID Connect. It is for the client, and no access token.
+/// The ID token of OpenID Connect, which is for the client and not an access token.
 fn id_token(state: &State, authorization: &Authorization, now: u64) -> String {
     let mut claims = json!({
         "iss": state.instance.issuer,
@@ -189,7 +190,8 @@ fn id_token(state: &State, authorization: &Authorization, now: u64) -> String {
         .sign(&header.to_string(), &claims.to_string())
 }
 
-/// What Clerk shows of a live access or refresh token; a public client sees its own only.
+/// The introspection response for a valid access or refresh token; a public client only gets that
+/// of its own tokens.
 pub(super) fn info(state: &State, call: &Call, now: u64) -> Answer {
     let form = Parameters::of_body(call)?;
     let client = authenticate(state, call, &form)?;
@@ -222,9 +224,8 @@ pub(super) fn info(state: &State, call: &Call, now: u64) -> Answer {
     Ok(sensitive(200, &body))
 }
 
-/// Revokes an opaque access token, or with a refresh token its whole session. A token that is not
-/// known is none any more (RFC 7009 §2.2); a JWT lives on whatever is said here, so that Clerk
-/// refuses.
+/// Revokes an opaque access token or, with a refresh token, its whole session. An unknown token is
+/// a success (RFC 7009 §2.2). A JWT cannot be revoked, which is an error.
 pub(super) fn revoke(state: &mut State, call: &Call, now: u64) -> Answer {
     let form = Parameters::of_body(call)?;
     let client = authenticate(state, call, &form)?;

@@ -1,4 +1,4 @@
-//! Parameters, answers and errors in the form of RFC 6749.
+//! Parameters, responses and errors in the format of RFC 6749.
 
 use http::{HeaderName, header};
 use serde_json::{Value, json};
@@ -7,7 +7,8 @@ use url::form_urlencoded;
 use crate::testing::reply::Reply;
 use crate::testing::request::Call;
 
-/// An error of RFC 6749 §5.2 or a relative of it. The description never holds a byte of the request.
+/// An error of RFC 6749 §5.2 or a related RFC. The description never contains a byte of the
+/// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OAuthError {
     pub(super) status: u16,
@@ -55,22 +56,22 @@ impl OAuthError {
     }
 }
 
-/// An answer that no cache may keep (RFC 6749 §5.1).
+/// A response that must not be cached (RFC 6749 §5.1).
 pub(super) fn sensitive(status: u16, body: &Value) -> Reply {
     Reply::json(status, body)
         .with(header::CACHE_CONTROL, "no-store")
         .with(header::PRAGMA, "no-cache")
 }
 
-/// Lets scripts of any origin read an answer: MCP clients also run in browsers, and no cookie is
-/// ever looked at.
+/// Allows scripts of any origin to read a response: MCP clients also run in browsers, and cookies
+/// are never read.
 pub(super) fn readable_by_scripts(reply: Reply) -> Reply {
     reply
         .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
         .with(header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate")
 }
 
-/// The answer to a CORS preflight. `*` does not cover `Authorization`, so that it is named.
+/// The response to a CORS preflight. `*` does not include `Authorization`, so it is listed.
 pub(super) fn preflight() -> Reply {
     let headers: [(HeaderName, &str); 3] = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
@@ -88,12 +89,12 @@ pub(super) fn preflight() -> Reply {
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads the query of the request.
+    /// Parses the query of the request.
     pub(super) fn of_query(call: &Call) -> Self {
         Self::parse(call.query.as_deref().unwrap_or_default().as_bytes())
     }
 
-    /// Reads the body, which has to be a form; the query is not looked at.
+    /// Parses the body, which must be a form; the query is ignored.
     pub(super) fn of_body(call: &Call) -> Result<Self, OAuthError> {
         let content_type = call.header("content-type").unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -116,7 +117,7 @@ impl Parameters {
         named.map(|(_, value)| value.as_str())
     }
 
-    /// The value of a parameter that may be there once (RFC 6749 §3.1).
+    /// The value of a parameter that may appear once (RFC 6749 §3.1).
     pub(super) fn one<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>, OAuthError> {
         let mut values = self.all(name);
         let first = values.next();
