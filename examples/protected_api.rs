@@ -13,6 +13,7 @@
 //! - `LISTEN`: address and port, `127.0.0.1:3000` by default; port 0 picks a free one.
 //! - `ACCEPTS_TOKEN`: a comma-separated list of `m2m_token`, `api_key` and `oauth_token`; all by
 //!   default.
+//! - `CLERK_FLEET_URL`, `CLERK_FLEET_KEY`: shares with other replicas over Redis (feature `redis`).
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
@@ -25,8 +26,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use clerk_machine_auth::testing::ClerkEmulator;
 use clerk_machine_auth::{
-    Authenticator, AuthenticatorBuilder, ClerkMachineAuth, Health, MachineAuth, RequireScopes,
-    TokenType,
+    Authenticator, AuthenticatorBuilder, ClerkMachineAuth, Fleet, Health, MachineAuth,
+    RequireScopes, TokenType,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -193,13 +194,23 @@ impl Clerk {
                 ),
             ),
         ];
-        let builder = clerk.authenticator_builder(&me);
+        let builder = in_fleet(clerk.authenticator_builder(&me))?;
         Ok(Self {
             builder,
             tokens,
             _emulator: Some(clerk),
         })
     }
+}
+
+/// Joins the fleet of the environment, as `from_env` does.
+fn in_fleet(builder: AuthenticatorBuilder) -> Outcome<AuthenticatorBuilder> {
+    let Some(url) = variable("CLERK_FLEET_URL") else {
+        return Ok(builder);
+    };
+    let keys = variable("CLERK_FLEET_KEY").unwrap_or_default();
+    let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
+    Ok(builder.fleet(keys.fold(Fleet::redis(url)?, Fleet::key)))
 }
 
 /// What is printed once the service listens: each value once, then what to do with it.

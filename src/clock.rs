@@ -35,6 +35,9 @@ pub struct SystemClock;
 /// The origin of [`SystemClock::monotonic`]: the first reading in this process.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// The first reading is not zero: what other processes did before this one began has a time, too.
+const BEFORE: Duration = Duration::from_secs(86_400);
+
 impl Clock for SystemClock {
     fn unix_time(&self) -> Duration {
         SystemTime::now()
@@ -43,7 +46,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        ORIGIN.elapsed()
+        ORIGIN.elapsed().saturating_add(BEFORE)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+pub use crate::fleet::{FleetHealth, FleetState};
 pub use crate::problem::{LastError, UpstreamProblem};
 pub use crate::upstream::BreakerState;
 
@@ -68,6 +69,9 @@ pub struct Health {
     pub cached_valid: u64,
     /// Cached rejections, counted in the same way.
     pub cached_rejected: u64,
+    /// How this replica stands to its [fleet](crate::Fleet); `None` without one. A replica that is
+    /// alone is as ready as any.
+    pub fleet: Option<FleetHealth>,
 }
 
 impl Health {

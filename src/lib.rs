@@ -66,6 +66,7 @@
 //! # Features
 //!
 //! - `axum` (default): extractors for axum.
+//! - `redis`: replicas share answers, revocations and the call budget ([`Fleet`]).
 //! - `reqwest-middleware`: [`M2mTokenLayer`] as a middleware for reqwest.
 //! - `tonic`: extraction of the identity from a `tonic::Request`, statuses, and `NamedService` for tonic.
 //! - `utoipa`: security schemes, schemas and responses for OpenAPI documents.
@@ -96,6 +97,7 @@ mod credential;
 #[cfg(any(doc, doctest))]
 pub mod docs;
 mod error;
+mod fleet;
 pub mod forward_auth;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -146,6 +148,8 @@ pub use self::builder::AuthenticatorBuilder;
 pub use self::clock::{Clock, SystemClock};
 pub use self::config::BuildError;
 pub use self::error::{AuthError, AuthErrorKind};
+#[doc(inline)]
+pub use self::fleet::Fleet;
 #[doc(inline)]
 pub use self::forward_auth::{ForwardAuth, Gateway};
 #[doc(inline)]

@@ -6,3 +6,5 @@ pub(crate) const MACHINE_ID: &str = "machine_id (CLERK_MACHINE_ID)";
 pub(crate) const JWT_KEY: &str = "jwt_key (CLERK_JWT_KEY)";
 pub(crate) const PUBLISHABLE_KEY: &str = "publishable_key (CLERK_PUBLISHABLE_KEY)";
 pub(crate) const API_URL: &str = "api_url (CLERK_API_URL)";
+pub(crate) const FLEET: &str = "fleet (CLERK_FLEET_URL)";
+pub(crate) const FLEET_KEY: &str = "fleet key (CLERK_FLEET_KEY)";

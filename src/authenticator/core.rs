@@ -12,6 +12,7 @@ use crate::cache::{CacheKey, Domain, Invalidations, KeyHasher, Lookup};
 use crate::clock::Clock;
 use crate::credential::Secrets;
 use crate::error::{AuthError, Reason};
+use crate::fleet::Replica;
 use crate::identity::{AuthenticatorId, MachineAuth, ScopeGrants, TokenFormat, UnixMillis};
 use crate::jwt::{Candidate, JwtVerdict, JwtVerifier};
 use crate::keys::KeyStore;
@@ -41,10 +42,11 @@ pub(crate) struct Core {
     pub(crate) issuer: Option<Box<str>>,
     pub(crate) skew: UnixMillis,
     pub(crate) grants: ScopeGrants,
-    pub(crate) revocations: Revocations,
+    pub(crate) revocations: Arc<Revocations>,
     pub(crate) upstream: Arc<UpstreamGuard>,
     pub(crate) admin: Option<AdminClient>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fleet: Option<Arc<Replica>>,
     /// Dropped with the last clone, which ends all background tasks.
     pub(crate) tasks: Arc<Tasks>,
 }
@@ -149,6 +151,7 @@ impl Core {
         lookup: &CacheLookup,
         accept: Accepted,
     ) -> Lookup<MachineAuth> {
+        self.join_fleet();
         let Ok(token) = token.parse() else {
             return reject(Reason::Malformed);
         };
@@ -301,6 +304,13 @@ impl Core {
             return Err(Reason::Revoked);
         }
         Ok(())
+    }
+
+    /// Begins to take part in the fleet, if there is one and that has not begun.
+    pub(super) fn join_fleet(&self) {
+        if let Some(fleet) = &self.fleet {
+            fleet.start(&self.tasks);
+        }
     }
 
     /// Adds the scopes that this service grants to the sender. This is the last step of every

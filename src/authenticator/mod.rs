@@ -68,6 +68,7 @@ pub struct Authenticator {
 impl Authenticator {
     pub(crate) fn new(core: Core) -> Self {
         let core = Arc::new(core);
+        core.join_fleet();
         Self { core }
     }
 
@@ -228,6 +229,7 @@ impl Authenticator {
     #[must_use]
     pub fn health(&self) -> Health {
         let core = &self.core;
+        core.join_fleet();
         let now = core.clock.monotonic();
         let ready = self.is_ready(now);
         let reports = core.upstream.status();
@@ -259,6 +261,7 @@ impl Authenticator {
             cached_valid: opaque_good
                 .saturating_add(core.jwt.as_ref().map_or(0, |jwt| jwt.cache.len().0)),
             cached_rejected: opaque_bad,
+            fleet: core.fleet.as_ref().map(|fleet| fleet.health()),
         }
     }
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 use super::announce::announce;
 use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
+use super::fleet::FleetMember;
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts, MayRetry};
 use crate::authenticator::{Accepted, Authenticator, Core};
 use crate::cache::{Invalidations, KeyHasher, Priority, Ttl, VerdictCache, VerdictCacheConfig};
 use crate::config::BuildError;
+use crate::fleet::Replica;
 use crate::identity::{AuthenticatorId, ScopeGrants, UnixMillis};
 use crate::jwt::{Audience, Clients, JwtPolicy, JwtVerifier};
 use crate::keys::{KeySource, KeyStore};
-use crate::opaque::{KnownTokens, LoadQueue, OpaquePolicy, OpaqueVerifier};
+use crate::opaque::{KnownTokens, LoadQueue, OpaquePolicy, OpaqueVerifier, SharedAnswers};
 use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
 use crate::resource::ProtectedResource;
 use crate::revocation::Revocations;
@@ -40,6 +42,7 @@ struct Shared {
     upstream: Arc<UpstreamGuard>,
     invalidations: Arc<Invalidations>,
     hasher: Arc<KeyHasher>,
+    fleet: Option<Arc<Replica>>,
 }
 
 pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildError> {
@@ -67,28 +70,33 @@ fn introduce(resources: &[ProtectedResource], issuer: Option<&str>) -> Result<()
     Ok(())
 }
 
+pub(super) fn no_randomness() -> BuildError {
+    BuildError::new("system", "the system provides no randomness")
+}
+
 impl Shared {
     fn new(settings: Settings, identity: Identity) -> Result<Self, BuildError> {
         let transport = match &settings.http {
             Some(client) => Transport::with_client(client.clone()),
             None => Transport::new(settings.connect_timeout),
         };
-        let hasher = KeyHasher::new()
-            .ok_or_else(|| BuildError::new("system", "the system provides no randomness"))?;
+        let member = settings.fleet(&identity)?;
+        let hasher = member.as_ref().map(FleetMember::hasher);
+        let hasher = hasher.or_else(|| KeyHasher::new().map(Arc::new));
+        let hasher = hasher.ok_or_else(no_randomness)?;
         let clock = Arc::clone(&settings.clock);
-        let hasher = Arc::new(hasher);
         let invalidations = Arc::new(Invalidations::new(Arc::clone(&hasher)));
+        let fleet = member.map(|member| member.join(&settings, &invalidations));
+        let fleet = fleet.transpose()?;
+        let upstream = UpstreamGuard::new(settings.call_budget(), settings.in_flight, clock);
         Ok(Self {
-            upstream: Arc::new(UpstreamGuard::new(
-                settings.call_budget(),
-                settings.in_flight,
-                clock,
-            )),
+            upstream: Arc::new(upstream.with_fleet(fleet.clone())),
             settings,
             identity,
             transport,
             invalidations,
             hasher,
+            fleet,
         })
     }
 
@@ -111,10 +119,12 @@ impl Shared {
             revocations: Revocations::new(
                 Arc::clone(&self.hasher),
                 Arc::clone(&self.settings.clock),
-            ),
+            )
+            .shared(self.fleet.clone()),
             upstream: Arc::clone(&self.upstream),
             admin,
             clock: Arc::clone(&self.settings.clock),
+            fleet: self.fleet.clone(),
             tasks,
         }
     }
@@ -234,6 +244,10 @@ impl Shared {
             known: KnownTokens::new(settings.capacity),
             timeout: settings.timeout,
             clock: Arc::clone(&settings.clock),
+            fleet: self.fleet.clone().map(|replica| SharedAnswers {
+                replica,
+                me: self.identity.me.clone(),
+            }),
         }
     }
 

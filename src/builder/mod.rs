@@ -4,6 +4,7 @@ mod announce;
 mod assemble;
 mod bounds;
 mod checked;
+mod fleet;
 mod grants;
 mod publishable_key;
 mod settings;
@@ -12,6 +13,7 @@ mod tuning;
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::config::{BuildError, Variable, from_env};
+use crate::fleet::Fleet;
 use crate::machine_secret::MachineSecret;
 use crate::resource::ProtectedResource;
 use crate::secret::{InstanceSecret, SecretError};
@@ -66,7 +68,8 @@ impl Authenticator {
 
     /// Creates an authenticator from environment variables: `CLERK_SECRET_KEY`,
     /// `CLERK_MACHINE_SECRET_KEY`, `CLERK_MACHINE_ID`, `CLERK_JWT_KEY`, `CLERK_PUBLISHABLE_KEY` and
-    /// `CLERK_API_URL`.
+    /// `CLERK_API_URL`. With feature `redis` also `CLERK_FLEET_URL` and `CLERK_FLEET_KEY` (a comma-separated
+    /// list; the first key writes), to share with other replicas.
     ///
     /// An empty variable counts as not set. To change further settings, start with
     /// [`AuthenticatorBuilder::from_env`].
@@ -80,7 +83,7 @@ impl Authenticator {
 }
 
 impl AuthenticatorBuilder {
-    const VARIABLES: [Variable<Self>; 6] = [
+    const VARIABLES: [Variable<Self>; 8] = [
         ("CLERK_SECRET_KEY", |builder, it| builder.secret_key(it)),
         ("CLERK_MACHINE_SECRET_KEY", |builder, it| {
             builder.machine_secret_key(it)
@@ -91,6 +94,8 @@ impl AuthenticatorBuilder {
             builder.publishable_key(it)
         }),
         ("CLERK_API_URL", |builder, it| builder.api_url(it)),
+        ("CLERK_FLEET_URL", |builder, it| builder.fleet_url(it)),
+        ("CLERK_FLEET_KEY", |builder, it| builder.fleet_keys(it)),
     ];
 
     /// Creates a builder with the settings from the environment; see [`Authenticator::from_env`].
@@ -288,6 +293,23 @@ impl AuthenticatorBuilder {
     /// are verified at all.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.settings.http = Some(client);
+        self
+    }
+
+    /// Shares Clerk's answers, invalidations, revocations and the call budget with other replicas;
+    /// see [`Fleet`].
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.settings.fleet = Some(fleet);
+        self
+    }
+
+    fn fleet_url(mut self, url: String) -> Self {
+        self.settings.fleet_variables.url = Some(url.into());
+        self
+    }
+
+    fn fleet_keys(mut self, keys: String) -> Self {
+        self.settings.fleet_variables.keys = Some(keys.into());
         self
     }
 

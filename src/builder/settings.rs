@@ -9,6 +9,7 @@ use super::grants::GrantSettings;
 use crate::cache::Ttl;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Access;
+use crate::fleet::{Fleet, FleetVariables};
 use crate::keys::KeyRefreshPolicy;
 use crate::resource::ProtectedResource;
 use crate::secret::Environment;
@@ -68,6 +69,8 @@ pub(super) struct Settings {
     pub(super) in_flight: usize,
     pub(super) http: Option<reqwest::Client>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) fleet: Option<Fleet>,
+    pub(super) fleet_variables: FleetVariables,
 }
 
 /// Enough for the default capacity, with one or two kilobytes of claims each.
@@ -126,6 +129,8 @@ impl Default for Settings {
             in_flight: 256,
             http: None,
             clock: Arc::new(SystemClock),
+            fleet: None,
+            fleet_variables: FleetVariables::default(),
         }
     }
 }

@@ -23,8 +23,9 @@
 //!    one call from the budget of known tokens. While Clerk cannot be called, the verdict is not used,
 //!    because nothing distinguishes the two cases.
 
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::key::{CacheKey, Domain, KeyHasher};
 use crate::invalidate::Invalidate;
@@ -33,15 +34,39 @@ use crate::invalidate::Invalidate;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(u64);
 
+impl Epoch {
+    /// A reading later than any.
+    pub(crate) const MAX: Self = Self(u64::MAX);
+}
+
+/// Passes invalidations on to other processes.
+///
+/// It is called before an invalidation takes effect here, so that nobody reads a counter that has
+/// moved for something that nobody else will be told.
+pub(crate) trait Broadcast: Debug + Send + Sync + 'static {
+    /// What has this text in this domain, a token or a machine.
+    fn invalidated(&self, domain: Domain, text: &[u8]);
+
+    /// A token that was good is bad.
+    fn rejected(&self, key: CacheKey);
+
+    fn invalidated_tag(&self, tag: &str);
+
+    fn invalidated_all(&self);
+}
+
 /// The recorded invalidations.
 #[derive(Debug)]
 pub(crate) struct Invalidations {
     counter: AtomicU64,
     /// Every verification that started below this reading is invalidated.
     floor: AtomicU64,
+    /// All that began below this reading is to be renewed, and counts meanwhile.
+    due: AtomicU64,
     /// Allocated by the first invalidation: 4 MiB.
     sketch: OnceLock<Sketch>,
     hasher: Arc<KeyHasher>,
+    broadcast: OnceLock<Weak<dyn Broadcast>>,
 }
 
 impl Invalidations {
@@ -49,9 +74,16 @@ impl Invalidations {
         Self {
             counter: AtomicU64::new(0),
             floor: AtomicU64::new(0),
+            due: AtomicU64::new(0),
             sketch: OnceLock::new(),
             hasher,
+            broadcast: OnceLock::new(),
         }
+    }
+
+    /// Tells this one of every invalidation of this process.
+    pub(crate) fn set_broadcast(&self, broadcast: Weak<dyn Broadcast>) {
+        let _set_once = self.broadcast.set(broadcast);
     }
 
     pub(crate) fn now(&self) -> Epoch {
@@ -79,26 +111,76 @@ impl Invalidations {
         self.floor.load(Ordering::Relaxed) <= epoch.0 && !self.sketch.get().is_some_and(touches)
     }
 
+    /// Returns `true` if such an answer counts, and need not be verified again ahead of its time.
+    pub(crate) fn is_settled<'a>(
+        &self,
+        epoch: Epoch,
+        key: &CacheKey,
+        names: impl FnOnce() -> [&'a str; 2],
+    ) -> bool {
+        epoch == self.now() || (!self.is_due(epoch) && self.is_current(epoch, key, names))
+    }
+
+    /// Returns `true` for an answer that is to be verified again when it is next used.
+    pub(crate) fn is_due(&self, epoch: Epoch) -> bool {
+        self.due.load(Ordering::Relaxed) > epoch.0
+    }
+
+    /// Has everything verified again when it is next used; it counts until then.
+    pub(crate) fn make_due(&self) {
+        self.publish(|mark| {
+            self.due.fetch_max(mark, Ordering::Relaxed);
+        });
+    }
+
     pub(crate) fn invalidate_all(&self) {
+        self.tell(Broadcast::invalidated_all);
+        self.apply_all();
+    }
+
+    /// Forgets what has this text in this domain.
+    pub(crate) fn invalidate_text(&self, domain: Domain, text: &[u8]) {
+        self.tell(|broadcast| broadcast.invalidated(domain, text));
+        self.apply_key(self.hasher.key(domain, text));
+    }
+
+    /// Forgets what belongs to a token id or a subject.
+    pub(crate) fn invalidate_tag(&self, name: &str) {
+        self.tell(|broadcast| broadcast.invalidated_tag(name));
+        self.apply_tag(name);
+    }
+
+    /// Says that a token which was good was found to be bad; whoever found it has forgotten it.
+    pub(super) fn found_bad(&self, key: CacheKey) {
+        self.tell(|broadcast| broadcast.rejected(key));
+    }
+
+    fn tell(&self, what: impl FnOnce(&dyn Broadcast)) {
+        if let Some(broadcast) = self.broadcast.get().and_then(Weak::upgrade) {
+            what(&*broadcast);
+        }
+    }
+
+    /// Forgets everything, and tells nobody: this was heard of.
+    pub(crate) fn apply_all(&self) {
         self.publish(|mark| {
             self.floor.fetch_max(mark, Ordering::Relaxed);
         });
     }
 
-    pub(crate) fn invalidate_key(&self, key: CacheKey) {
+    pub(crate) fn apply_key(&self, key: CacheKey) {
         let sketch = self.sketch.get_or_init(Sketch::new);
         self.publish(|mark| sketch.set(&key, mark));
     }
 
-    /// Invalidates everything that belongs to a token id or a subject.
-    pub(crate) fn invalidate_tag(&self, name: &str) {
-        self.invalidate_key(self.key(name));
+    pub(crate) fn apply_tag(&self, name: &str) {
+        self.apply_key(self.key(name));
     }
 
     /// Invalidates the verdict on a token, whatever its type.
     pub(crate) fn invalidate_token(&self, token: &str) {
         for domain in [Domain::Jwt, Domain::M2m, Domain::ApiKey, Domain::OAuth] {
-            self.invalidate_key(self.hasher.key(domain, token.as_bytes()));
+            self.invalidate_text(domain, token.as_bytes());
         }
     }
 
@@ -126,8 +208,7 @@ impl Invalidate for Invalidations {
         self.invalidate_tag(subject);
         // A cached rejection has no tags, only its key. A machine that was just allowed to reach this
         // one must not have to wait until the rejection expires.
-        let machine = self.hasher.key(Domain::Machine, subject.as_bytes());
-        self.invalidate_key(machine);
+        self.invalidate_text(Domain::Machine, subject.as_bytes());
     }
 }
 
@@ -183,7 +264,7 @@ mod tests {
         assert!(!invalidations.is_current(before, &a, || ["x", "mt_1"]));
         assert!(invalidations.is_current(before, &a, || ["mt_2", "mch_1"]));
         assert!(invalidations.is_current(after, &a, || ["mt_1", "mch_1"]));
-        invalidations.invalidate_key(a);
+        invalidations.apply_key(a);
         assert!(
             !invalidations.is_current(after, &a, || ["", ""])
                 && invalidations.is_current(after, &b, || ["", ""])

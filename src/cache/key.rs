@@ -37,6 +37,11 @@ impl CacheKey {
         (self.low, self.high)
     }
 
+    /// Puts a name together that was taken apart by [`halves`](Self::halves).
+    pub(crate) const fn from_halves(low: u64, high: u64) -> Self {
+        Self { high, low }
+    }
+
     /// Returns a number that is uniformly random over all keys, and always the same for one key.
     pub(crate) const fn random_part(&self) -> u16 {
         self.high as u16
@@ -94,7 +99,7 @@ impl Hasher for PassThrough {
 /// A text shorter than 64 bytes is hashed with SipHash-2-4-128. A longer one is shortened with
 /// [NH](super::nh) first. SipHash's input starts with the domain and the length of the text. Both hash
 /// keys are drawn when the authenticator is built, are independent of each other, and never leave the
-/// process.
+/// process. Those of a fleet are derived from its secret, and are the same in all replicas.
 ///
 /// A token that has the cache key of another token would be accepted as that token. Cache keys must
 /// therefore not collide for tokens that an attacker chooses:
@@ -132,11 +137,22 @@ pub(crate) struct KeyHasher {
 }
 
 impl KeyHasher {
+    /// How many random bytes the keys take.
+    pub(crate) const KEY_LEN: usize = 16 + NhKey::LEN;
+
     /// Draws the hash keys. Returns `None` if the system provides no randomness.
     pub(crate) fn new() -> Option<Self> {
-        let word = || random::bytes().map(u64::from_le_bytes);
-        let (sip, nh) = ((word()?, word()?), NhKey::new()?);
-        Some(Self { sip, nh })
+        random::bytes().map(|key| Self::with_key(&key))
+    }
+
+    /// Uses a key that the replicas of a fleet share and nobody else knows.
+    pub(crate) fn with_key(key: &[u8; Self::KEY_LEN]) -> Self {
+        let (low, rest) = key.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        let (high, nh) = rest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Self {
+            sip: (u64::from_le_bytes(*low), u64::from_le_bytes(*high)),
+            nh: NhKey::with_key(nh),
+        }
     }
 
     pub(crate) fn key(&self, domain: Domain, text: &[u8]) -> CacheKey {

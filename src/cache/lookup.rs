@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_core::future::BoxFuture;
 
 use super::key::CacheKey;
-use super::verdicts::{CacheState, CacheValue, Outcome, Priority, VerdictCache};
+use super::verdicts::{CacheState, CacheValue, Fetched, Outcome, Priority, VerdictCache};
 use crate::error::{AuthError, Reason};
 use crate::tasks::{TaskError, Wait};
 
@@ -50,7 +50,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         fetch: impl FnOnce() -> Q,
     ) -> Lookup<V>
     where
-        F: Future<Output = Outcome<V>> + Send + 'static,
+        F: Future<Output: Into<Fetched<V>>> + Send + 'static,
         Q: Fn(Priority) -> F + Send + Sync + 'static,
     {
         match self.get(&key, now) {
@@ -76,7 +76,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         fetch: impl Fn(Priority) -> F + Send + Sync + 'static,
     ) -> Lookup<V>
     where
-        F: Future<Output = Outcome<V>> + Send + 'static,
+        F: Future<Output: Into<Fetched<V>>> + Send + 'static,
     {
         let deadline = wait.deadline();
         let waiter = match self.fetch(key, priority, wait.tasks, fetch) {

@@ -7,8 +7,10 @@ mod nh;
 mod ttl;
 mod verdicts;
 
-pub(crate) use self::invalidation::Invalidations;
+pub(crate) use self::invalidation::{Broadcast, Epoch, Invalidations};
 pub(crate) use self::key::{BuildKeyHasher, CacheKey, Domain, KeyHasher};
 pub(crate) use self::lookup::Lookup;
 pub(crate) use self::ttl::{Deadlines, Ttl};
-pub(crate) use self::verdicts::{CacheValue, Outcome, Priority, VerdictCache, VerdictCacheConfig};
+pub(crate) use self::verdicts::{
+    CacheValue, Fetched, Outcome, Priority, Since, VerdictCache, VerdictCacheConfig,
+};

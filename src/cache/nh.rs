@@ -51,8 +51,6 @@
 //! of a pseudorandom function. Nothing is claimed about texts of different lengths: their lengths have
 //! to be part of that input. Nothing is claimed if the texts depend on the key.
 
-use crate::random;
-
 /// The bytes of two words, which are multiplied with each other.
 const PAIR: usize = 16;
 
@@ -75,14 +73,16 @@ type Pair = [u64; 2];
 pub(super) struct NhKey(Box<[Pair; KEY]>);
 
 impl NhKey {
-    /// Draws a key. Returns `None` if the system provides no randomness.
-    pub(super) fn new() -> Option<Self> {
-        let bytes = random::bytes::<{ KEY * PAIR }>()?;
+    /// How many random bytes a key takes.
+    pub(super) const LEN: usize = KEY * PAIR;
+
+    /// Uses these bytes, of which there are [`LEN`](Self::LEN).
+    pub(super) fn with_key(bytes: &[u8]) -> Self {
         let mut key = Box::new([Pair::default(); KEY]);
         for (pair, bytes) in key.iter_mut().zip(bytes.as_chunks().0) {
             *pair = words(bytes);
         }
-        Some(Self(key))
+        Self(key)
     }
 
     /// Returns the hash of each chunk of a text of at least [`MIN_LEN`] bytes.
@@ -145,6 +145,7 @@ const fn words(bytes: &[u8; PAIR]) -> Pair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random;
 
     /// One sum as the definition has it, for words of any width up to 64 bits.
     fn sum(width: u32, key: &[u64], text: &[u64]) -> u128 {
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn rule_10_nh_is_computed_as_it_is_defined() {
-        let key = NhKey::new().unwrap();
+        let key = NhKey::with_key(&random::bytes::<{ NhKey::LEN }>().unwrap());
         let text: Vec<u8> = random::bytes::<8_200>().unwrap().into();
         let lengths = (MIN_LEN..=1_100).chain([2_047, 2_048, 2_049, 2_064, 8_191, 8_192, 8_193]);
         for length in lengths {

@@ -41,6 +41,35 @@ pub(crate) enum Outcome<V> {
     Unavailable(AuthError),
 }
 
+/// Since when an answer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// The invalidations that there had been when Clerk was asked.
+    pub(crate) epoch: Epoch,
+    /// When Clerk was asked, on the monotonic clock.
+    pub(crate) asked_at: Duration,
+}
+
+/// What came of fetching an answer.
+#[derive(Debug)]
+pub(crate) struct Fetched<V> {
+    pub(crate) outcome: Outcome<V>,
+    /// Since when it counts, if it is somebody else's answer; else since the fetch began.
+    pub(crate) since: Option<Since>,
+    /// An older answer of somebody else's, which counts while Clerk cannot be asked.
+    pub(crate) stale: Option<(V, Since)>,
+}
+
+impl<V> From<Outcome<V>> for Fetched<V> {
+    fn from(outcome: Outcome<V>) -> Self {
+        Self {
+            outcome,
+            since: None,
+            stale: None,
+        }
+    }
+}
+
 /// The state of a key in the cache.
 #[derive(Debug)]
 pub(crate) enum CacheState<V> {
@@ -148,7 +177,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
             deadlines,
         } = self.valid.get(key)?;
         let is_kept = now < deadlines.refresh_at
-            && self.invalidations.is_current(epoch, key, || value.tags());
+            && self.invalidations.is_settled(epoch, key, || value.tags());
         is_kept.then_some(value)
     }
 
@@ -192,11 +221,14 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
 
     fn state(&self, key: &CacheKey, entry: Entry<V>, now: Duration) -> CacheState<V> {
         let Entry {
-            value, deadlines, ..
+            value,
+            epoch,
+            deadlines,
         } = entry;
+        let is_due = now >= deadlines.refresh_at || self.invalidations.is_due(epoch);
         if now >= deadlines.fresh_until {
             CacheState::Stale(value)
-        } else if now >= deadlines.refresh_at && self.claim_refresh(key, now) {
+        } else if is_due && self.claim_refresh(key, now) {
             CacheState::RefreshDue(value)
         } else {
             CacheState::Fresh(value)
@@ -223,7 +255,7 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         fetch: impl Fn(Priority) -> F + Send + Sync + 'static,
     ) -> Result<Flight<Outcome<V>>, NoRuntime>
     where
-        F: Future<Output = Outcome<V>> + Send + 'static,
+        F: Future<Output: Into<Fetched<V>>> + Send + 'static,
     {
         let epoch = self.invalidations.now();
         let cache = Arc::clone(self);
@@ -236,8 +268,8 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
                 {
                     return outcome;
                 }
-                let outcome = fetch.await;
-                cache.record(key, epoch, asked_at, outcome)
+                let fetched = fetch.await.into();
+                cache.record(key, Since { epoch, asked_at }, fetched)
             }
         })
     }
@@ -257,31 +289,27 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
     /// before a cached rejection does not replace it, and neither does an older valid verdict replace a
     /// newer one.
     /// by what was asked for before it, and a good answer not by an older one.
-    fn record(
-        &self,
-        key: CacheKey,
-        epoch: Epoch,
-        asked_at: Duration,
-        outcome: Outcome<V>,
-    ) -> Outcome<V> {
+    fn record(&self, key: CacheKey, here: Since, fetched: Fetched<V>) -> Outcome<V> {
         let _recording = self
             .recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let Since { epoch, asked_at } = fetched.since.unwrap_or(here);
         let until = asked_at.saturating_add(self.ttl.negative);
-        match &outcome {
+        match &fetched.outcome {
             Outcome::Valid(value) => {
                 if let Some(reason) = self.newer_rejection(&key, until) {
                     return Outcome::Rejected(reason);
                 }
-                if !self.holds_newer(&key, asked_at) {
-                    self.insert(key, epoch, asked_at, value.clone());
-                }
+                self.insert_newer(key, Since { epoch, asked_at }, value.clone());
                 self.rejected.invalidate(&key);
                 self.refreshing.invalidate(&key);
             }
             Outcome::Rejected(reason) => {
                 let reason = *reason;
+                if fetched.since.is_none() && self.valid.contains_key(&key) {
+                    self.invalidations.found_bad(key);
+                }
                 self.valid.invalidate(&key);
                 self.rejected.insert(
                     key,
@@ -292,9 +320,19 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
                     },
                 );
             }
-            Outcome::Unavailable(_) => {}
+            Outcome::Unavailable(_) => {
+                if let Some((value, since)) = fetched.stale {
+                    self.insert_newer(key, since, value);
+                }
+            }
         }
-        outcome
+        fetched.outcome
+    }
+
+    fn insert_newer(&self, key: CacheKey, since: Since, value: V) {
+        if !self.holds_newer(&key, since.asked_at) {
+            self.insert(key, since.epoch, since.asked_at, value);
+        }
     }
 
     /// Returns the reason of a cached rejection that expires after `until`, if there is one.

@@ -9,6 +9,7 @@
 //! | [`revocation`] | for how long a revoked credential can still be accepted |
 //! | [`outages`] | what happens while Clerk is slow or unreachable |
 //! | [`cost`] | how many tokens the call budget supports, and what Clerk charges |
+//! | [`fleet`] | how replicas share answers, revocations and the call budget over Redis |
 //! | [`outbound`](crate::outbound) | how a service gets tokens for its outgoing calls, and what they cost |
 //! | [`mcp`] | how users of a Clerk instance sign in to an MCP server |
 //! | [`gateways`] | how to protect services in any language behind nginx, Caddy, Traefik or Envoy |
@@ -40,6 +41,9 @@ pub mod outages {}
 
 #[doc = include_str!("cost.md")]
 pub mod cost {}
+
+#[doc = include_str!("fleet.md")]
+pub mod fleet {}
 
 #[doc = include_str!("mcp.md")]
 pub mod mcp {}

@@ -11,8 +11,10 @@
 
 mod answer;
 mod known_tokens;
+mod shared;
 mod verifier;
 
 pub(crate) use self::answer::OpaquePolicy;
 pub(crate) use self::known_tokens::KnownTokens;
+pub(crate) use self::shared::SharedAnswers;
 pub(crate) use self::verifier::{LoadQueue, OpaqueVerifier, load_failure};

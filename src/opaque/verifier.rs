@@ -12,11 +12,13 @@ use tracing::Instrument as _;
 
 use super::answer::OpaquePolicy;
 use super::known_tokens::KnownTokens;
+use super::shared::SharedAnswers;
 use crate::backend::{AdminError, AdminErrorKind, ResponseClass};
-use crate::cache::{CacheKey, CacheValue, Lookup, Outcome, Priority, VerdictCache};
+use crate::cache::{CacheKey, CacheValue, Fetched, Lookup, Outcome, Priority, VerdictCache};
 use crate::clock::{self, Clock};
 use crate::credential::{Credential, SecretChoice, Secrets};
 use crate::error::{AuthError, Reason};
+use crate::fleet::{ClerkAnswer, PATIENCE};
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::problem::UpstreamProblem;
 use crate::receiver::Receiver;
@@ -44,6 +46,8 @@ pub(crate) struct OpaqueVerifier {
     /// The timeout of one verification, including all waits and retries.
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Those that answers are shared with.
+    pub(crate) fleet: Option<SharedAnswers>,
 }
 
 /// Bounds the tokens that wait for a machine secret that is not loaded yet. Each of them waits in a
@@ -60,18 +64,26 @@ impl Default for LoadQueue {
 }
 
 /// A token to verify with Clerk.
-struct Verification {
-    token_type: TokenType,
-    token: SecretString,
-    call: CallInfo,
-    deadline: Instant,
+pub(super) struct Verification {
+    pub(super) token_type: TokenType,
+    pub(super) token: SecretString,
+    pub(super) call: CallInfo,
+    pub(super) deadline: Instant,
+    /// Whether an answer that Clerk gave to another replica will do.
+    pub(super) is_shared: bool,
+}
+
+/// What came of asking Clerk, and its answer if that is about the token.
+pub(super) struct Answered {
+    pub(super) outcome: Outcome<MachineAuth>,
+    pub(super) answer: Option<ClerkAnswer>,
 }
 
 /// The outcome of a call with one secret.
 enum Attempt {
-    Ended(Outcome<MachineAuth>),
+    Ended(Answered),
     /// Clerk does not know the secret.
-    SecretRejected(Outcome<MachineAuth>),
+    SecretRejected(Answered),
 }
 
 impl CacheValue for MachineAuth {
@@ -101,19 +113,27 @@ impl OpaqueVerifier {
     ) -> Lookup<MachineAuth> {
         let fetch = || {
             let (verifier, token) = (Arc::clone(self), SecretString::from(token.as_str()));
-            move |priority| Arc::clone(&verifier).fetch(token_type, token.clone(), key, priority)
+            move |priority| {
+                let verifier = Arc::clone(&verifier);
+                let token = token.clone();
+                async move {
+                    verifier
+                        .fetch(token_type, token, (key, priority), true)
+                        .await
+                }
+            }
         };
         self.cache.get_or_fetch(key, now, wait, fetch)
     }
 
     /// Verifies a token with Clerk.
     async fn fetch(
-        self: Arc<Self>,
+        &self,
         token_type: TokenType,
         token: SecretString,
-        key: CacheKey,
-        priority: Priority,
-    ) -> Outcome<MachineAuth> {
+        (key, priority): (CacheKey, Priority),
+        is_shared: bool,
+    ) -> Fetched<MachineAuth> {
         let asked_at = self.clock.monotonic();
         let priority = match priority {
             Priority::New if self.known.contains(&key, asked_at) => Priority::Revalidation,
@@ -128,18 +148,20 @@ impl OpaqueVerifier {
                 priority,
                 endpoint: Endpoint::Token(token_type),
                 key,
+                patience: PATIENCE,
             },
             deadline: clock::after(self.timeout),
+            is_shared,
         };
-        let outcome = self.ask(&verification).instrument(span).await;
-        let outcome = self.for_this_receiver(outcome);
+        let fetched = self.answer(verification).instrument(span).await;
+        let outcome = self.for_this_receiver(fetched.outcome);
         match outcome {
             Outcome::Valid(_) => self.known.insert(key, asked_at),
             Outcome::Rejected(_) => self.known.remove(&key),
             Outcome::Unavailable(_) => {}
         }
         log(token_type, &outcome);
-        outcome
+        Fetched { outcome, ..fetched }
     }
 
     /// Turns a valid verdict into a rejection if the token can never be accepted here. Such a verdict
@@ -160,38 +182,44 @@ impl OpaqueVerifier {
     /// # Errors
     ///
     /// Returns an error if Clerk refuses the secret, or if that cannot be determined.
-    pub(crate) async fn check_machine_secret(
-        self: Arc<Self>,
-        key: CacheKey,
-    ) -> Result<(), AuthError> {
+    pub(crate) async fn check_machine_secret(&self, key: CacheKey) -> Result<(), AuthError> {
         let token = SecretString::from(format!("mt_{}", "0".repeat(32)));
-        let outcome = self.fetch(TokenType::M2m, token, key, Priority::New).await;
-        match outcome {
+        // What Clerk said to another replica says nothing about the secret of this one.
+        let question = (key, Priority::New);
+        let fetched = self.fetch(TokenType::M2m, token, question, false).await;
+        match fetched.outcome {
             Outcome::Valid(_) | Outcome::Rejected(_) => Ok(()),
             Outcome::Unavailable(error) => Err(error),
         }
     }
 
-    async fn ask(&self, verification: &Verification) -> Outcome<MachineAuth> {
-        let credential = match self.credential(verification).await {
-            Ok(credential) => credential,
-            Err(Reason::OwnSecret) => return Outcome::Rejected(Reason::OwnSecret),
-            Err(reason) => return self.no_secret(reason),
-        };
-        let outcome = match self.ask_as(verification, &credential).await {
-            Attempt::Ended(outcome) => return outcome,
-            Attempt::SecretRejected(outcome) => outcome,
+    async fn answer(&self, verification: Verification) -> Fetched<MachineAuth> {
+        match self.credential(&verification).await {
+            Ok(credential) => self.find(verification, &credential).await,
+            Err(Reason::OwnSecret) => Outcome::Rejected(Reason::OwnSecret).into(),
+            Err(reason) => self.no_secret(reason).into(),
+        }
+    }
+
+    pub(super) async fn ask(
+        &self,
+        verification: &Verification,
+        credential: &Credential,
+    ) -> Answered {
+        let answered = match self.ask_as(verification, credential).await {
+            Attempt::Ended(answered) => return answered,
+            Attempt::SecretRejected(answered) => answered,
         };
         let renewed = timeout_at(verification.deadline, credential.renewed()).await;
         let Some(renewed) = renewed.ok().flatten() else {
-            return outcome;
+            return answered;
         };
-        let (Attempt::Ended(outcome) | Attempt::SecretRejected(outcome)) =
+        let (Attempt::Ended(answered) | Attempt::SecretRejected(answered)) =
             self.ask_as(verification, &renewed).await;
-        if matches!(outcome, Outcome::Valid(_) | Outcome::Rejected(_)) {
+        if matches!(answered.outcome, Outcome::Valid(_) | Outcome::Rejected(_)) {
             renewed.accepted();
         }
-        outcome
+        answered
     }
 
     /// Selects the secret for the call: the machine secret for M2M tokens, because Clerk then checks
@@ -243,7 +271,7 @@ impl OpaqueVerifier {
         let (call, deadline) = (verification.call, verification.deadline);
         let permit = match self.upstream.acquire(call, deadline).await {
             Ok(permit) => permit,
-            Err(error) => return Attempt::Ended(Outcome::Unavailable(error)),
+            Err(error) => return Attempt::Ended(Outcome::Unavailable(error).into()),
         };
         let may_retry = || self.upstream.may_retry(call.priority);
         let call = self.call(verification, credential);
@@ -252,7 +280,7 @@ impl OpaqueVerifier {
             Err(error) => {
                 tracing::debug!(%error, "no answer");
                 let error = permit.report_lost(error.is_unreadable());
-                Attempt::Ended(Outcome::Unavailable(error))
+                Attempt::Ended(Outcome::Unavailable(error).into())
             }
         }
     }
@@ -288,19 +316,22 @@ impl OpaqueVerifier {
         let (class, verdict) = self.read(token_type, answer);
         tracing::debug!(status = answer.status.as_u16(), ?class, "answered");
         match permit.report(class, answer.retry_after(), credential.setting()) {
-            Ok(()) => Attempt::Ended(match verdict {
-                Ok(auth) => Outcome::Valid(auth),
-                Err(reason) => Outcome::Rejected(reason),
+            Ok(()) => Attempt::Ended(Answered {
+                outcome: match verdict {
+                    Ok(auth) => Outcome::Valid(auth),
+                    Err(reason) => Outcome::Rejected(reason),
+                },
+                answer: Some(ClerkAnswer::of(answer)),
             }),
             Err(error) if class == ResponseClass::SecretRejected => {
-                Attempt::SecretRejected(Outcome::Unavailable(error))
+                Attempt::SecretRejected(Outcome::Unavailable(error).into())
             }
-            Err(error) => Attempt::Ended(Outcome::Unavailable(error)),
+            Err(error) => Attempt::Ended(Outcome::Unavailable(error).into()),
         }
     }
 
     /// Parses a 200. A body that is not of the documented form gives no verdict.
-    fn read(
+    pub(super) fn read(
         &self,
         token_type: TokenType,
         answer: &Answer,

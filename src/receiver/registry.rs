@@ -11,6 +11,7 @@ use crate::backend::{AdminError, AdminErrorKind, ResponseClass};
 use crate::cache::{CacheKey, CacheValue, Lookup, Outcome, Priority, VerdictCache};
 use crate::clock;
 use crate::error::Reason;
+use crate::fleet::PATIENCE;
 use crate::id::MachineId;
 use crate::setting::SECRET_KEY;
 use crate::tasks::Wait;
@@ -88,6 +89,7 @@ impl Registry {
         let call = CallInfo {
             priority: Priority::Revalidation,
             endpoint: Endpoint::Machine,
+            patience: PATIENCE,
             key,
         };
         let permit = match self.parts.upstream.acquire(call, deadline).await {

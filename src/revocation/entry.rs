@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::fleet::Refusal;
 use crate::identity::UnixMillis;
 
 /// An entry of [`Revocations`](super::Revocations).
@@ -94,6 +95,26 @@ const FOREVER: UnixMillis = UnixMillis(u64::MAX);
 fn since_epoch(time: SystemTime) -> UnixMillis {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::from_duration(since.saturating_add(Duration::from_nanos(999_999)))
+}
+
+impl From<Entry> for Refusal {
+    fn from(entry: Entry) -> Self {
+        Self {
+            all_until: entry.all_until,
+            before: entry.before,
+            before_until: entry.before_until,
+        }
+    }
+}
+
+impl From<Refusal> for Entry {
+    fn from(row: Refusal) -> Self {
+        Self {
+            all_until: row.all_until,
+            before: row.before,
+            before_until: row.before_until,
+        }
+    }
 }
 
 /// What is rejected of one token or subject. Zero means nothing.

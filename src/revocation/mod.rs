@@ -14,6 +14,7 @@ use self::entry::Entry;
 pub use self::entry::Revocation;
 use crate::cache::{BuildKeyHasher, CacheKey, Domain, KeyHasher};
 use crate::clock::Clock;
+use crate::fleet::Replica;
 use crate::identity::{MachineAuth, UnixMillis};
 
 /// The maximum number of entries: about 100 MB, and more than anybody maintains by hand.
@@ -55,6 +56,8 @@ pub struct Revocations {
     next_end: Mutex<UnixMillis>,
     hasher: Arc<KeyHasher>,
     clock: Arc<dyn Clock>,
+    /// Those that the list is shared with.
+    fleet: Option<Arc<Replica>>,
 }
 
 type Shard = HashMap<CacheKey, Entry, BuildKeyHasher>;
@@ -79,7 +82,22 @@ impl Revocations {
             next_end: Mutex::new(UnixMillis(u64::MAX)),
             hasher,
             clock,
+            fleet: None,
         }
+    }
+
+    /// Shares the list with the replicas of a fleet.
+    pub(crate) fn shared(self, fleet: Option<Arc<Replica>>) -> Arc<Self> {
+        let list = Arc::new(Self { fleet, ..self });
+        if let Some(fleet) = &list.fleet {
+            let heard = Arc::downgrade(&list);
+            fleet.on_revoked(move |name, row| {
+                if let Some(list) = heard.upgrade() {
+                    list.set(name, row.into());
+                }
+            });
+        }
+        list
     }
 
     /// Rejects the token with this identifier (for a JWT, its `jti`).
@@ -136,7 +154,11 @@ impl Revocations {
         let (mut entries, mut named) = (Vec::new(), Ok(()));
         for revocation in revocations {
             match self.key(&revocation.name) {
-                Some(key) => entries.push((key, revocation.entry())),
+                Some(key) => {
+                    let entry = revocation.entry();
+                    self.tell(&revocation.name, entry);
+                    entries.push((key, entry));
+                }
                 None => named = Err(RevocationError::EmptyId),
             }
         }
@@ -148,12 +170,44 @@ impl Revocations {
         let Some(key) = self.key(token_id_or_subject) else {
             return false;
         };
+        if let Some(fleet) = &self.fleet {
+            fleet.unrevoke(token_id_or_subject.trim());
+        }
+        self.take_out(&key)
+    }
+
+    fn take_out(&self, key: &CacheKey) -> bool {
         let _writing = self.next_end.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = self.slot(&key);
+        let slot = self.slot(key);
         let mut shard = copy(slot);
-        let was_there = shard.remove(&key).is_some();
+        let was_there = shard.remove(key).is_some();
         self.replace(slot, shard);
         was_there
+    }
+
+    /// Refuses exactly what the replicas of a fleet agree on.
+    fn set(&self, name: &str, entry: Entry) {
+        let Some(key) = self.key(name) else {
+            return;
+        };
+        let mut next_end = self.next_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = self.slot(&key);
+        let mut shard = copy(slot);
+        if entry == Entry::default() {
+            shard.remove(&key);
+        } else if self.room() > 0 || shard.contains_key(&key) {
+            *next_end = (*next_end).min(entry.end());
+            shard.insert(key, entry);
+        } else {
+            tracing::error!("a revocation of another replica is lost: the list is full");
+        }
+        self.replace(slot, shard);
+    }
+
+    fn tell(&self, name: &str, entry: Entry) {
+        if let Some(fleet) = &self.fleet {
+            fleet.revoke(name.trim(), entry.into());
+        }
     }
 
     /// Returns the number of entries that have not expired.

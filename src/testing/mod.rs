@@ -99,6 +99,7 @@ mod service;
 mod shared;
 mod state;
 
+pub use crate::fleet::{SharedMemory, SharedMemorySnapshot, StoreFault};
 pub use clock::TestClock;
 pub use emulator::{ClerkEmulator, EmulatorBuilder};
 pub use endpoint::Endpoint;

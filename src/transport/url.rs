@@ -26,6 +26,10 @@ pub(crate) enum BaseUrlError {
 pub(crate) struct BaseUrl(Url);
 
 impl BaseUrl {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Parses the address of the Backend API. A trailing `/v1` is removed.
     ///
     /// Other paths are rejected, because Clerk responds with 404 there, which would mean that a token

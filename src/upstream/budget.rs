@@ -56,6 +56,8 @@ struct Buckets {
     /// For known tokens.
     reserved: Bucket,
     aimd: Aimd,
+    /// The part of the budget that is this replica's.
+    share: f64,
     filled_at: Duration,
 }
 
@@ -72,8 +74,15 @@ impl Budget {
             returning: Bucket::full(returning, returning),
             reserved: Bucket::full(reserved, reserved),
             aimd: Aimd::full(now),
+            share: 1.0,
             filled_at: now,
         }))
+    }
+
+    /// Uses this part of the budget only; the rest is for other replicas.
+    pub(super) fn set_share(&self, share: f64) {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.share = share.clamp(1e-3, 1.0);
     }
 
     /// Charges the budget for one call. Returns how long to wait before the call may be made.
@@ -96,9 +105,9 @@ impl Budget {
         longest: Duration,
     ) -> Result<Duration, Duration> {
         let mut buckets = self.lock(now);
-        let aimd = buckets.aimd;
+        let (aimd, share) = (buckets.aimd, buckets.share);
         let (bucket, debt) = buckets.soonest(priority);
-        let wait = aimd.wait(now, debt);
+        let wait = aimd.wait(now, debt / share);
         if wait > longest {
             return Err(wait);
         }
@@ -143,8 +152,8 @@ impl Budget {
 
 impl Buckets {
     fn fill(&mut self, now: Duration) {
-        let worth = self.aimd.worth(self.filled_at, now);
-        let share = self.aimd.share(now);
+        let worth = self.aimd.worth(self.filled_at, now) * self.share;
+        let share = self.aimd.share(now) * self.share;
         let left_over = self
             .returning
             .fill(worth * self.returning.per_second, share);
@@ -160,7 +169,10 @@ impl Buckets {
     /// Known tokens use their reserve first, then whatever unknown ones leave. Retried tokens do the
     /// same with theirs.
     fn soonest(&mut self, priority: Priority) -> (&mut Bucket, f64) {
-        let flows_over = if self.returning.is_full(self.aimd.share(self.filled_at)) {
+        let flows_over = if self
+            .returning
+            .is_full(self.aimd.share(self.filled_at) * self.share)
+        {
             self.returning.per_second
         } else {
             0.0

@@ -1,5 +1,7 @@
 //! What the guard decides by: on whose behalf a call is made, and what it is about.
 
+use std::time::Duration;
+
 use crate::cache::{CacheKey, Priority};
 use crate::token::TokenType;
 
@@ -10,6 +12,8 @@ pub(crate) struct CallInfo {
     pub(crate) endpoint: Endpoint,
     /// The token or machine that the call is about.
     pub(crate) key: CacheKey,
+    /// For how long the budget of the fleet may be waited for.
+    pub(crate) patience: Duration,
 }
 
 /// The endpoint of the call. Quotas and plans differ between endpoints.

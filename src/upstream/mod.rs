@@ -12,6 +12,7 @@
 //! 5. After a quota is used up, no calls are made to the same endpoint for a while.
 //! 6. Clerk's `Retry-After` is honoured, up to a bound. The budget is halved at a 429, and recovers by
 //!    a twentieth per second.
+//! 7. The replicas of a fleet share one budget. A replica that is disconnected uses its share of it.
 
 mod aimd;
 mod breaker;
@@ -43,6 +44,7 @@ use crate::backend::ResponseClass;
 use crate::cache::Priority;
 use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
+use crate::fleet::{Replica, Share};
 use crate::problem::{Failure, UpstreamProblem};
 
 /// The longest wait for the budget: short enough to go unnoticed by the client, long enough to smooth a
@@ -58,6 +60,8 @@ pub(crate) struct UpstreamGuard {
     greylist: Greylist,
     status: UpstreamStatus,
     clock: Arc<dyn Clock>,
+    /// Those that the budget is shared with.
+    fleet: Option<Arc<Replica>>,
 }
 
 /// Permission to make one call. Dropped without a report, it says nothing about Clerk's health.
@@ -79,7 +83,13 @@ impl UpstreamGuard {
             greylist: Greylist::default(),
             status: UpstreamStatus::default(),
             clock,
+            fleet: None,
         }
+    }
+
+    /// Shares the budget with the replicas of a fleet.
+    pub(crate) fn with_fleet(self, fleet: Option<Arc<Replica>>) -> Self {
+        Self { fleet, ..self }
     }
 
     /// Waits for permission to make one call.
@@ -92,6 +102,7 @@ impl UpstreamGuard {
         deadline: Instant,
     ) -> Result<Permit<'_>, AuthError> {
         let (admission, wait) = self.admit(&call, self.clock.monotonic())?;
+        let wait = wait.max(self.take_shared(&call).await?);
         if !wait.is_zero() {
             sleep(wait).await;
         }
@@ -115,6 +126,9 @@ impl UpstreamGuard {
     fn admit(&self, call: &CallInfo, now: Duration) -> Result<(Admission, Duration), AuthError> {
         let admission = self.breaker.check(call, now)?;
         let priority = self.lane_of(call, now);
+        if let Some(fleet) = &self.fleet {
+            self.budget.set_share(fleet.share());
+        }
         let taken = self.budget.take(priority, now);
         match (priority, &taken) {
             (Priority::Returning, Ok(_)) => self.greylist.let_in(&call.key),
@@ -124,6 +138,26 @@ impl UpstreamGuard {
         taken
             .map(|wait| (admission, wait))
             .map_err(|wait| self.refuse(priority, wait))
+    }
+
+    /// Takes leave for the call from the budget of the fleet; returns how long it has to wait.
+    async fn take_shared(&self, call: &CallInfo) -> Result<Duration, AuthError> {
+        let Some(fleet) = &self.fleet else {
+            return Ok(Duration::ZERO);
+        };
+        let is_known = call.priority == Priority::Revalidation;
+        let wait = match fleet.take(is_known, call.patience).await {
+            Share::Granted(wait) => wait,
+            Share::Alone => Duration::ZERO,
+            Share::Refused(wait) => {
+                if call.priority == Priority::New {
+                    self.greylist.refused(&call.key, self.clock.monotonic());
+                }
+                return Err(self.refuse(call.priority, wait));
+            }
+        };
+        fleet.called();
+        Ok(wait)
     }
 
     fn lane_of(&self, call: &CallInfo, now: Duration) -> Priority {
@@ -138,7 +172,12 @@ impl UpstreamGuard {
     /// budget.
     pub(crate) fn may_retry(&self, priority: Priority) -> bool {
         let now = self.clock.monotonic();
-        !self.breaker.is_paused(now) && self.budget.take_at_once(priority, now)
+        if self.breaker.is_paused(now) {
+            return false;
+        }
+        // What is shared cannot be asked for at once.
+        let fleet = self.fleet.as_ref().filter(|fleet| fleet.is_together());
+        fleet.is_none_or(|fleet| fleet.take_own()) && self.budget.take_at_once(priority, now)
     }
 
     fn refuse(&self, priority: Priority, wait: Duration) -> AuthError {

@@ -40,6 +40,7 @@ impl Storm {
             priority: Priority::New,
             endpoint: Endpoint::Token(TokenType::ApiKey),
             key,
+            patience: Duration::ZERO,
         };
         let now = self.began + Duration::from_millis(millis);
         self.upstream.admit(&call, now).map(drop)

@@ -108,6 +108,7 @@ fn run(mut clerk: impl Limit, seconds: u64) -> Vec<Tally> {
         priority: Priority::New,
         endpoint: Endpoint::Machine,
         key: KeyHasher::new().unwrap().key(Domain::Machine, b"a"),
+        patience: Duration::ZERO,
     };
     let config = BudgetConfig::new(BudgetConfig::PRODUCTION, None, None);
     let replicas: Vec<_> = (0..REPLICAS)

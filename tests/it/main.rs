@@ -14,6 +14,7 @@ mod attacks;
 mod authenticator;
 mod emulator;
 mod faults;
+mod fleet;
 mod forward_auth;
 mod layer;
 mod machine_secret;

@@ -196,7 +196,7 @@ async fn rule_10_what_was_invalidated_is_not_found_again() {
     bench
         .fetch(Priority::New, Outcome::Rejected(Reason::UnknownToken))
         .await;
-    bench.invalidations.invalidate_key(bench.key);
+    bench.invalidations.apply_key(bench.key);
     assert!(matches!(bench.at(0), CacheState::Miss));
 }
 

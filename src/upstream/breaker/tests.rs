@@ -14,6 +14,7 @@ fn calls(priority: Priority) -> Vec<CallInfo> {
         priority,
         endpoint: Endpoint::Machine,
         key: hasher.key(Domain::Machine, n.to_string().as_bytes()),
+        patience: Duration::ZERO,
     };
     (0..100).map(call).collect()
 }
