@@ -1,4 +1,4 @@
-//! Extractors for axum handlers; they read what the layer left in the request.
+//! Extractors for axum handlers, which read the identity that the layer inserted.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::error::{AuthError, Protection, Reason};
 use crate::identity::{Anonymous, ApiKey, M2mToken, MachineAuth, OAuthToken};
 use crate::middleware::{ProblemJson, misplaced, reject};
 
-/// Answers as the layer does by default.
+/// Creates the same response as the layer does by default.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
         reject::<Body>(&ProblemJson, &HeaderMap::new(), self)
     }
 }
 
-/// Returns the identity of a request; `None` where it was let in without a token.
+/// Returns the identity of a request, or `None` if it was admitted without a token.
 fn identity(parts: &Parts) -> Result<Option<&MachineAuth>, AuthError> {
     match parts.extensions.get::<MachineAuth>() {
         Some(auth) => Ok(Some(auth)),
@@ -28,7 +28,7 @@ fn identity(parts: &Parts) -> Result<Option<&MachineAuth>, AuthError> {
     }
 }
 
-/// Reads the identity as one type of token; another type is not accepted here.
+/// Returns the identity if it has the given type, and an error otherwise.
 fn typed<'a, T>(
     parts: &'a Parts,
     pick: impl FnOnce(&'a MachineAuth) -> Option<&'a T>,
@@ -45,13 +45,13 @@ where
     }
 }
 
-/// Makes a rejection with the challenge of the layer that the request came through.
+/// Creates a rejection with the challenge of the layer that the request has passed through.
 fn error(parts: &Parts, reason: Reason) -> AuthError {
     let protection = parts.extensions.get::<Arc<Protection>>();
     AuthError::from(reason).under(protection, None)
 }
 
-/// Writes both extractors of one type.
+/// Defines both extractors of one type.
 macro_rules! extractor {
     ($type:ty, $pick:expr) => {
         impl<S: Sync> FromRequestParts<S> for $type {

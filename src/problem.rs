@@ -52,7 +52,7 @@ struct Entries {
 }
 
 impl ProblemRecord {
-    /// Notes a failure; returns `true` if something else, or nothing, was wrong before.
+    /// Records a failure. Returns `true` if there was another problem, or none, before.
     pub(crate) fn failed(&self, (problem, setting): Failure, wall: Duration) -> bool {
         let at = UNIX_EPOCH.checked_add(wall).unwrap_or(UNIX_EPOCH);
         let error = LastError {
@@ -66,17 +66,17 @@ impl ProblemRecord {
         before.is_none_or(|before| (before.problem, before.setting) != (problem, setting))
     }
 
-    /// Notes a success; returns what was wrong before.
+    /// Records a success. Returns the previous problem.
     pub(crate) fn worked(&self) -> Option<UpstreamProblem> {
         self.lock().now.take().map(|error| error.problem)
     }
 
-    /// Returns what is wrong now.
+    /// Returns the current problem.
     pub(crate) fn now(&self) -> Option<LastError> {
         self.lock().now
     }
 
-    /// Returns what was wrong last, even if it no longer is.
+    /// Returns the last problem, even if it is solved.
     pub(crate) fn last(&self) -> Option<LastError> {
         self.lock().last
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use aws_lc_rs::rand;
 
-/// Returns `N` bytes nobody can predict, or `None` where the system has no entropy to give.
+/// Returns `N` unpredictable bytes, or `None` if the system provides no entropy.
 pub(crate) fn bytes<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).ok().map(|()| bytes)
 }
 
-/// Picks a duration between half of `around` and one and a half times it.
+/// Returns a random duration between half of `around` and one and a half times it.
 ///
 /// Spreading retries keeps many replicas from returning to a struggling upstream in step. With no
 /// entropy the middle is as good as any other choice: nothing secret depends on it.
@@ -18,17 +18,17 @@ pub(crate) fn jitter(around: Duration) -> Duration {
     vary(around, 0.5)
 }
 
-/// Varies a time at random by up to this share of it, in both directions.
+/// Returns a time varied at random by up to this share of it, in both directions.
 pub(crate) fn vary(time: Duration, by: f64) -> Duration {
     vary_to(time, by, fraction())
 }
 
-/// Varies a time by up to this share of it: to the shortest at a fraction of 0, to the longest at 1.
+/// Returns a time varied by up to this share of it: the shortest at a fraction of 0, the longest at 1.
 pub(crate) fn vary_to(time: Duration, by: f64, fraction: f64) -> Duration {
     time.mul_f64(1.0 + by * (2.0 * fraction - 1.0))
 }
 
-/// Draws a number from `0.0..=1.0`; the middle where there is no entropy.
+/// Returns a random number in `0.0..=1.0`, or the middle if there is no entropy.
 pub(crate) fn fraction() -> f64 {
     bytes::<2>().map_or(0.5, |random| spread(u16::from_be_bytes(random)))
 }

@@ -1,4 +1,4 @@
-//! The names by which settings are reported: the setting's, and its variable's.
+//! The names of settings in errors and logs: that of the setting, and that of its variable.
 
 pub(crate) const SECRET_KEY: &str = "secret_key (CLERK_SECRET_KEY)";
 pub(crate) const MACHINE_SECRET_KEY: &str = "machine_secret_key (CLERK_MACHINE_SECRET_KEY)";

@@ -113,16 +113,16 @@ impl Core {
         self.cache_lookup(token).key
     }
 
-    /// Returns `true` for a token that is no machine token, does not resemble one, and is no secret of
-    /// this service.
+    /// Returns `true` if a token neither is nor resembles a machine token, and is not a secret of this
+    /// service.
     pub(crate) fn is_other_token(&self, token: RawToken<'_>) -> bool {
         let is_other =
             |token: BearerToken<'_>| is_other_token(token) && !self.own.contains(token.as_bytes());
         token.parse().is_ok_and(is_other)
     }
 
-    /// Decides on a token, at once where nobody has to be asked; returns its key in the caches, too,
-    /// which takes a hash to make.
+    /// Authenticates a token, immediately if nothing has to be fetched. Also returns the cache key of
+    /// the token, so that it is not hashed twice.
     pub(crate) fn authenticate(
         self: &Arc<Self>,
         token: RawToken<'_>,

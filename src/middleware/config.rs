@@ -62,7 +62,7 @@ impl<R> Config<R> {
 /// The decision on a request that its header fields lead to.
 pub(super) enum Verdict {
     Anonymous,
-    /// A bearer token that is no machine token, left for another layer.
+    /// A bearer token that is not a machine token, left for another layer.
     OtherToken,
     Lookup(Lookup<MachineAuth>),
 }
@@ -140,7 +140,8 @@ impl<R> Config<R> {
         error.kind() == AuthErrorKind::InvalidToken && self.authenticator.core.is_other_token(token)
     }
 
-    /// Takes the token off, or leaves it with its name, by which a layer inside knows it again.
+    /// Removes the token, or leaves it together with its cache key, by which an inner layer recognizes
+    /// it.
     fn strip_token<A>(
         &self,
         request: &mut Request<A>,

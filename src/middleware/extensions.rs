@@ -74,7 +74,7 @@ pub(super) fn insert_identity(
     extensions.insert(Admitted);
 }
 
-/// Marks a request that was let in without an identity.
+/// Marks a request that was admitted without an identity.
 pub(super) fn insert_anonymous(extensions: &mut Extensions, has_other_token: bool) {
     extensions.insert(Anonymous);
     if has_other_token {

@@ -183,7 +183,7 @@ impl TryFrom<&String> for InstanceSecret {
     }
 }
 
-/// For settings that take what is a secret already as well as text that may be none.
+/// Lets settings accept both a secret and a text that may be invalid.
 impl From<Infallible> for SecretError {
     fn from(never: Infallible) -> Self {
         match never {}

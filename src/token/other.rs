@@ -10,12 +10,12 @@ use super::classify::{Format, classify};
 /// Clerk's prefixes, in any letter case: a misspelled machine token is an invalid one.
 const PREFIXES: [&str; 3] = ["mt_", "ak_", "oat_"];
 
-/// Returns `true` for a token that neither is a machine token nor resembles one.
+/// Returns `true` for a token that neither is nor resembles a machine token.
 ///
 /// # Security
 ///
-/// In doubt the answer is `false`, so that the token is rejected: a JWT that cannot be read, or that
-/// has a single mark of a machine token, may be an invalid one.
+/// Returns `false` for ambiguous tokens, so that they are rejected. A JWT that cannot be parsed, or that
+/// has a single property of a machine token, may be an invalid machine token.
 pub(crate) fn is_other_token(token: BearerToken<'_>) -> bool {
     let text = token.as_str();
     if PREFIXES.iter().any(|prefix| starts_with(text, prefix)) {
@@ -28,7 +28,7 @@ pub(crate) fn is_other_token(token: BearerToken<'_>) -> bool {
     }
 }
 
-/// Returns `None` for a JWT that cannot be read.
+/// Returns `None` for a JWT that cannot be parsed.
 fn is_other_jwt(token: &str) -> Option<bool> {
     let mut parts = token.split('.');
     let (header, claims) = (object(parts.next()?)?, object(parts.next()?)?);

@@ -31,7 +31,6 @@ impl BudgetConfig {
     /// The worst case of a process then fits Clerk's limit per ten seconds. It consists of the burst,
     /// ten seconds of all rates, one second saved up of each of the two reserves, and a tenth of a
     /// second of debt: 150 + 800 + 20 + 15 + 8 = 993.
-    /// second owed: 150 + 800 + 20 + 15 + 8 = 993.
     pub(crate) fn new(total: u32, unknown: Option<u32>, burst: Option<u32>) -> Self {
         let unknown = unknown.unwrap_or_else(|| (total.saturating_mul(3) / 4).max(1));
         let burst = burst.unwrap_or_else(|| (unknown.saturating_mul(5) / 2).max(1));

@@ -46,7 +46,7 @@ impl Storm {
         self.upstream.admit(&call, now).map(drop)
     }
 
-    /// Lets so many made-up tokens ask, each for the first time; returns how many got leave.
+    /// Sends this many made-up tokens, each for the first time. Returns how many were admitted.
     fn flood(&mut self, tokens: u64, millis: u64) -> u64 {
         let keys = self.made_up..self.made_up + tokens;
         self.made_up = keys.end;

@@ -85,7 +85,7 @@ enum Event {
     Wish,
     /// A call leaves the replica.
     Call,
-    /// Clerk's answer to a call that left then: the pause it asks for.
+    /// Returns Clerk's response to a call that was sent then: the `Retry-After` of a 429.
     Answer { left: u64, pause: Option<u64> },
 }
 

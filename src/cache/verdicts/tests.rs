@@ -237,7 +237,7 @@ async fn answered_late(first: u32, second: Outcome<u32>) -> (Outcome<u32>, Cache
         .fetch(bench.key, Priority::New, &bench.tasks, fetch)
         .unwrap();
     tokio::task::yield_now().await;
-    // Anybody's invalidation: what is asked from now on is another flight.
+    // An unrelated invalidation: every later fetch is another flight.
     bench.invalidations.invalidate_tag("mt_other");
     bench.at(1);
     bench.fetch(Priority::New, second).await;
