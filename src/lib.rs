@@ -71,6 +71,7 @@
 //! - `tonic`: extraction of the identity from a `tonic::Request`, statuses, and `NamedService` for tonic.
 //! - `utoipa`: security schemes, schemas and responses for OpenAPI documents.
 //! - `testing`: `testing::ClerkEmulator`, an in-process Clerk for tests and examples.
+//! - `emulator`: the program `clerk-emulator`, the same on its own; see [`docs::emulator`].
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -48,10 +48,11 @@ pub(super) enum Binding {
 impl Identity {
     pub(super) fn of(settings: &Settings) -> Checked<Self> {
         let secrets = settings.access.secrets()?;
+        let plain = settings.access.plain_host()?;
         let frontend = settings
             .publishable_key
             .as_deref()
-            .map(FrontendApi::parse)
+            .map(|key| FrontendApi::parse(key, plain.as_ref()))
             .transpose();
         let frontend = frontend.map_err(|error| BuildError::new(PUBLISHABLE_KEY, error))?;
         check_environments(secrets.instance.as_ref(), frontend.as_ref())?;

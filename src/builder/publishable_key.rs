@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
 use crate::secret::{Environment, is_quoted};
-use crate::transport::{BaseUrl, BaseUrlError, is_loopback};
+use crate::transport::{BaseUrl, BaseUrlError, PlainHost, is_loopback};
 
 /// Why a text is not a publishable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 impl FrontendApi {
     /// Parses `pk_<test|live>_<base64 of the host and a dollar sign>`.
-    pub(super) fn parse(key: &str) -> Result<Self, PublishableKeyError> {
+    pub(super) fn parse(key: &str, plain: Option<&PlainHost>) -> Result<Self, PublishableKeyError> {
         let key = key.trim();
         if is_quoted(key) {
             return Err(PublishableKeyError::Quotes);
@@ -52,7 +52,7 @@ impl FrontendApi {
             .map_err(|_| PublishableKeyError::Host)?;
         let text = String::from_utf8(decoded).map_err(|_| PublishableKeyError::Host)?;
         let host = text.strip_suffix('$').ok_or(PublishableKeyError::Host)?;
-        let base = base_url(host).ok_or(PublishableKeyError::Host)?;
+        let base = base_url(host, plain).ok_or(PublishableKeyError::Host)?;
         Ok(Self { base, environment })
     }
 
@@ -70,16 +70,18 @@ impl FrontendApi {
     }
 }
 
-/// Returns the base URL of a host: `https`, except for an emulator on the loopback interface.
-fn base_url(host: &str) -> Option<BaseUrl> {
+/// Returns the base URL of a host: `https`, except for an emulator on the loopback interface or on the plain
+/// host.
+fn base_url(host: &str, plain: Option<&PlainHost>) -> Option<BaseUrl> {
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     if host.is_empty() || !host.bytes().all(is_host) {
         return None;
     }
-    let parse =
-        |scheme| -> Result<BaseUrl, BaseUrlError> { BaseUrl::parse(&format!("{scheme}://{host}")) };
+    let parse = |scheme| -> Result<BaseUrl, BaseUrlError> {
+        BaseUrl::parse_with(&format!("{scheme}://{host}"), plain)
+    };
     let url = Url::parse(&format!("http://{host}")).ok()?;
-    let base = if is_loopback(&url) {
+    let base = if is_loopback(&url) || plain.is_some_and(|plain| plain.is_host_of(&url)) {
         parse("http")
     } else {
         parse("https")
@@ -92,23 +94,32 @@ mod tests {
     use super::*;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
+    fn parse(key: &str) -> Result<FrontendApi, PublishableKeyError> {
+        FrontendApi::parse(key, None)
+    }
+
     fn key(text: &str) -> String {
         format!("pk_test_{}", STANDARD.encode(text))
     }
 
     #[test]
     fn rule_7_a_publishable_key_names_issuer_and_key_set() {
-        let api = FrontendApi::parse(&key("clean-mayfly-62.clerk.accounts.dev$")).unwrap();
+        let api = parse(&key("clean-mayfly-62.clerk.accounts.dev$")).unwrap();
         assert_eq!(api.issuer(), "https://clean-mayfly-62.clerk.accounts.dev");
         let url = "https://clean-mayfly-62.clerk.accounts.dev/.well-known/jwks.json";
         assert_eq!(api.key_set().as_str(), url);
         let unpadded = format!("pk_live_{}", STANDARD_NO_PAD.encode("clerk.a.com$"));
-        assert_eq!(
-            FrontendApi::parse(&unpadded).unwrap().issuer(),
-            "https://clerk.a.com"
-        );
-        let local = FrontendApi::parse(&key("127.0.0.1:4010$")).unwrap();
+        assert_eq!(parse(&unpadded).unwrap().issuer(), "https://clerk.a.com");
+        let local = parse(&key("127.0.0.1:4010$")).unwrap();
         assert_eq!(local.issuer(), "http://127.0.0.1:4010");
+        let plain = PlainHost::parse("clerk-emulator");
+        for (host, issuer) in [
+            ("clerk-emulator:4010$", "http://clerk-emulator:4010"),
+            ("clerk.a.com$", "https://clerk.a.com"),
+        ] {
+            let api = FrontendApi::parse(&key(host), plain.as_ref()).unwrap();
+            assert_eq!(api.issuer(), issuer);
+        }
     }
 
     #[test]
@@ -129,7 +140,7 @@ mod tests {
             (key("a.b\\c$"), Host),
             (key("$"), Host),
         ] {
-            assert_eq!(FrontendApi::parse(&text).unwrap_err(), expected, "{text}");
+            assert_eq!(parse(&text).unwrap_err(), expected, "{text}");
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | [`mcp`] | how users of a Clerk instance sign in to an MCP server |
 //! | [`gateways`] | how to protect services in any language behind nginx, Caddy, Traefik or Envoy |
 //! | [`neighbours`] | how users with session tokens and machines share a route |
+//! | [`emulator`] | how to look at the emulator, and steer it from tests in any language |
 //! | [`performance`] | what a request costs in time and memory |
 //! | [`comparison`] | how Clerk's SDKs and other crates handle machine tokens |
 //! | [`threats`] | the security policy and the threat model, with tests for every row |
@@ -53,6 +54,19 @@ pub mod gateways {}
 
 #[doc = include_str!("neighbours.md")]
 pub mod neighbours {}
+
+/// The emulator on its own: a console in the browser, and an API for tests in any language.
+///
+#[doc = include_str!("images/console-machines.md")]
+///
+#[doc = include_str!("emulator.md")]
+///
+/// # More of the console
+///
+#[doc = include_str!("images/console-start.md")]
+///
+#[doc = include_str!("images/console-faults.md")]
+pub mod emulator {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}

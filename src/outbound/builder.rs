@@ -186,6 +186,20 @@ impl M2mTokenSourceBuilder {
         self
     }
 
+    /// Accepts plain `http` for this host, as in `clerk-emulator`: the name of a container that runs
+    /// the emulator.
+    ///
+    /// It cannot be set by the environment, and is rejected with a production secret.
+    ///
+    /// # Security
+    ///
+    /// Secrets and tokens are sent in the clear, and whoever is between can forge Clerk's responses.
+    /// For tests only.
+    pub fn danger_accept_plain_http(mut self, host: impl Into<String>) -> Self {
+        self.access.set_plain_host(host);
+        self
+    }
+
     /// Sets the HTTP client for calls to Clerk.
     ///
     /// # Security

@@ -20,7 +20,7 @@ pub(crate) use self::answer::Answer;
 pub(crate) use self::call::{Call, KEY_SET_LIMIT, MACHINE_LIMIT, PAGE_LIMIT};
 pub(crate) use self::error::{TransportError, TransportErrorKind};
 pub(crate) use self::retry::RetryPolicy;
-pub(crate) use self::url::{BaseUrl, BaseUrlError, is_loopback};
+pub(crate) use self::url::{BaseUrl, BaseUrlError, PlainHost, is_loopback};
 
 /// The version of the Backend API that this crate supports.
 const API_VERSION: &str = "2026-05-12";

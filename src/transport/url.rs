@@ -13,12 +13,34 @@ pub(crate) enum BaseUrlError {
     Syntax,
     #[error("it stands in quotes; remove the quotes")]
     Quotes,
-    #[error("it must use https (http is taken only for loopback addresses)")]
+    #[error(
+        "it must use https (http is accepted for loopback addresses only, and for the host of an \
+        emulator that `danger_accept_plain_http` names)"
+    )]
     Scheme,
     #[error("it must not hold a user name, a password, a query or a fragment")]
     Extras,
     #[error("its path can only be `/v1`, or none: Clerk answers 404 to every call elsewhere")]
     Path,
+}
+
+/// A host that is called over plain `http` although it is another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlainHost(Box<str>);
+
+impl PlainHost {
+    /// Reads a host name or an address, without a scheme and without a port.
+    pub(crate) fn parse(host: &str) -> Option<Self> {
+        let url = Url::parse(&format!("http://{host}/")).ok()?;
+        let alone = url
+            .host_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case(host));
+        alone.then(|| Self(host.to_ascii_lowercase().into()))
+    }
+
+    pub(crate) fn is_host_of(&self, url: &Url) -> bool {
+        url.scheme() == "http" && url.host_str() == Some(&*self.0)
+    }
 }
 
 /// A checked base URL. Every URL derived from it stays on its host.
@@ -34,8 +56,8 @@ impl BaseUrl {
     ///
     /// Other paths are rejected, because Clerk responds with 404 there, which would mean that a token
     /// is unknown.
-    pub(crate) fn parse_api(text: &str) -> Result<Self, BaseUrlError> {
-        let Self(mut url) = Self::parse(text)?;
+    pub(crate) fn parse_api(text: &str, plain: Option<&PlainHost>) -> Result<Self, BaseUrlError> {
+        let Self(mut url) = Self::parse_with(text, plain)?;
         match url.path().trim_end_matches('/') {
             "" | "/v1" => url.set_path(""),
             _ => return Err(BaseUrlError::Path),
@@ -44,6 +66,11 @@ impl BaseUrl {
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, BaseUrlError> {
+        Self::parse_with(text, None)
+    }
+
+    /// Reads a base URL; `http` is accepted for the plain host as well.
+    pub(crate) fn parse_with(text: &str, plain: Option<&PlainHost>) -> Result<Self, BaseUrlError> {
         let text = text.trim();
         if is_quoted(text) {
             return Err(BaseUrlError::Quotes);
@@ -52,7 +79,7 @@ impl BaseUrl {
         if url.cannot_be_a_base() || url.host().is_none() {
             return Err(BaseUrlError::Syntax);
         }
-        if !is_confidential(&url) {
+        if !is_confidential(&url) && !plain.is_some_and(|plain| plain.is_host_of(&url)) {
             return Err(BaseUrlError::Scheme);
         }
         if has_extras(&url) {
@@ -154,6 +181,39 @@ mod tests {
     }
 
     #[test]
+    fn rule_19_plain_http_goes_to_the_named_host_and_no_other() {
+        let plain = PlainHost::parse("Clerk-Emulator").unwrap();
+        let parse = |text| BaseUrl::parse_with(text, Some(&plain));
+        for good in [
+            "http://clerk-emulator:4010",
+            "http://CLERK-EMULATOR",
+            "https://h",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.clerk.com",
+            "http://clerk-emulator.evil.com",
+            "http://evil.clerk-emulator",
+            "http://clerk-emulator@evil.com",
+            "ftp://clerk-emulator",
+        ] {
+            assert_eq!(parse(bad).unwrap_err(), BaseUrlError::Scheme, "{bad}");
+        }
+        for bad in [
+            "",
+            "clerk-emulator:4010",
+            "http://clerk-emulator",
+            "a/b",
+            "u@h",
+            "a b",
+        ] {
+            assert_eq!(PlainHost::parse(bad), None, "{bad}");
+        }
+        assert!(PlainHost::parse("10.0.0.7").is_some());
+    }
+
+    #[test]
     fn the_backend_api_is_at_the_root_or_under_v1() {
         for good in [
             "https://h",
@@ -162,7 +222,7 @@ mod tests {
             " https://h/v1/ ",
             "https://h/v1//",
         ] {
-            let base = BaseUrl::parse_api(good).unwrap();
+            let base = BaseUrl::parse_api(good, None).unwrap();
             let url = base.join(&["v1", "jwks"]);
             assert_eq!(url.as_str(), "https://h/v1/jwks", "{good}");
         }
@@ -175,10 +235,10 @@ mod tests {
             "https://h/v1/machines",
             "https://h/clerk",
         ] {
-            let error = BaseUrl::parse_api(bad).unwrap_err();
+            let error = BaseUrl::parse_api(bad, None).unwrap_err();
             assert_eq!(error, BaseUrlError::Path, "{bad}");
         }
-        let quoted = BaseUrl::parse_api("\"https://h\"");
+        let quoted = BaseUrl::parse_api("\"https://h\"", None);
         assert_eq!(quoted.unwrap_err(), BaseUrlError::Quotes);
     }
 

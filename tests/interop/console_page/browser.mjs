@@ -1,4 +1,5 @@
 // A browser that notes whatever a page must not do, and a count of checks.
+import { writeFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
 export const emulator = process.env.EMULATOR;
@@ -46,6 +47,13 @@ export function watch(context) {
     });
   });
   return seen;
+}
+
+/** Takes a picture of what is in view, for the documentation. */
+export async function screenshot(page, name) {
+  const session = await page.context().newCDPSession(page);
+  const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 70 });
+  writeFileSync(`${process.env.SCREENSHOTS}/console-${name}.webp`, Buffer.from(data, 'base64'));
 }
 
 /** Calls the API from outside the page. */

@@ -1,7 +1,7 @@
 // The console by the rules of axe, in light and dark, wide and on a phone; and by keyboard alone.
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
-import { api, check, emulator, finish, launch, watch } from './browser.mjs';
+import { api, check, emulator, finish, launch, screenshot, watch } from './browser.mjs';
 
 const browser = await launch();
 await api('POST', 'seed', {
@@ -61,11 +61,8 @@ for (const colorScheme of ['light', 'dark']) {
         assert.deepEqual(serious.map(found => found.id), []);
         const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(excess <= 0, `wider than the screen by ${excess} px`);
-        if (width === 390 && view === 'machines') {
-          await page.screenshot({ path: `${process.env.SCREENSHOTS}/console-phone-${colorScheme}.png` });
-        }
-        if (width === 1440 && view === 'machines' && colorScheme === 'dark') {
-          await page.screenshot({ path: `${process.env.SCREENSHOTS}/console-dark.png` });
+        if (view === 'machines') {
+          await screenshot(page, `machines-${colorScheme}-${width}`);
         }
       });
     }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
-import { check, emulator, finish, launch, watch } from './browser.mjs';
+import { check, emulator, finish, launch, screenshot, watch } from './browser.mjs';
 
 const run = promisify(execFile);
 const browser = await launch();
@@ -30,8 +30,6 @@ async function create(name) {
   await page.keyboard.press('Enter');
   await page.getByRole('button', { name: `Machine ${name}`, exact: true }).waitFor();
 }
-
-const screenshot = name => page.screenshot({ path: `${process.env.SCREENSHOTS}/console-${name}.png` });
 
 /** The service under test: started with the settings that the page shows. */
 async function start(settings) {
@@ -76,7 +74,6 @@ await check('a service starts with the settings that the page shows', async () =
   await button('Copy the settings').click();
   const settings = await page.evaluate(() => navigator.clipboard.readText());
   assert.equal(settings, await text('snippet'));
-  await screenshot('start');
   service = await start(settings);
 });
 
@@ -105,7 +102,7 @@ await check('it is revoked by click, verified no more, and the log says why', as
   await page.getByText('revoked', { exact: true }).waitFor();
   assert.equal(await curl(revoked.verify), 404);
   await log.getByText(/^revoked .+ ago$/).waitFor();
-  await screenshot('tokens');
+  await screenshot(page, 'tokens');
 });
 
 await check('the inspector says why it would be refused', async () => {
@@ -115,6 +112,7 @@ await check('the inspector says why it would be refused', async () => {
   await button('Inspect').click();
   await page.getByText('It would be refused.', { exact: true }).waitFor();
   await page.locator('#report').getByText(/^revoked .+ ago$/).waitFor();
+  await screenshot(page, 'start');
 });
 
 let second;
@@ -130,7 +128,7 @@ await check('an outage by click: the service answers 503, and the log says why',
   await page.getByText('answered 503', { exact: true }).waitFor();
   assert.equal(await curl(second.service), 503);
   await log.getByText('a fault answered 503').first().waitFor();
-  await screenshot('faults');
+  await screenshot(page, 'faults');
 });
 
 await check('without the fault the service accepts it; an hour later it has expired', async () => {
@@ -170,7 +168,7 @@ await check('an arrow is chosen by keyboard, and the permission taken back', asy
   await arrow.focus();
   await page.keyboard.press('Enter');
   await page.getByText('billing may call orders.', { exact: true }).waitFor();
-  await screenshot('machines');
+  await screenshot(page, 'arrow');
   await button('Take the permission back').focus();
   await page.keyboard.press('Space');
   await arrow.waitFor({ state: 'detached' });

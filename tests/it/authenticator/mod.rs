@@ -9,6 +9,7 @@ mod instance_secret;
 mod key_sources;
 mod no_roots;
 mod own_secret;
+mod plain_http;
 mod receiver;
 mod revoked;
 mod settings;

@@ -355,6 +355,18 @@ async fn a_seed_is_taken_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn the_seed_of_the_docs_is_one() {
+    let guide = include_str!("../../../src/docs/emulator.md");
+    let (_, rest) = guide.split_once("```json").unwrap();
+    let (seed, _) = rest.split_once("```").unwrap();
+    let clerk = ClerkEmulator::start().await;
+    let seeded = clerk.seed(seed).unwrap();
+    let names: Vec<_> = seeded.variables().iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["BILLING_TOKEN", "API_KEY"]);
+    assert_eq!(seeded.machines()[1].name(), "orders");
+}
+
+#[tokio::test]
 async fn the_log_is_read_in_parts() {
     let c = Console::start().await;
     for limit in 1..=4 {
