@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The set of scopes of a token.
 ///
@@ -20,21 +20,19 @@ use serde::Serialize;
 /// assert_eq!(scopes.iter().count(), 2);
 /// assert!(Scopes::parse("").is_empty());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(transparent)]
-pub struct Scopes(Box<[Box<str>]>);
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Scopes {
+    /// All scopes, one behind the other: two allocations, however many there are.
+    text: Box<str>,
+    /// Where each of them ends.
+    ends: Box<[usize]>,
+}
 
 impl Scopes {
     /// Parses a space-delimited list; the only separator is the space (0x20).
     #[must_use]
     pub fn parse(list: &str) -> Self {
         list.split(' ').collect()
-    }
-
-    /// Creates a set from a list, without its empty scopes.
-    pub(crate) fn of_list(mut scopes: Vec<Box<str>>) -> Self {
-        scopes.retain(|scope| !scope.is_empty());
-        Self(scopes.into_boxed_slice())
     }
 
     /// Returns `true` if the set contains exactly this scope.
@@ -45,31 +43,52 @@ impl Scopes {
 
     /// Returns the scopes in the order in which the token lists them.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.0.iter().map(AsRef::as_ref)
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let scope = self.text.get(start..*end).unwrap_or_default();
+            start = *end;
+            scope
+        })
     }
 
     /// Returns the heap memory of the value in bytes.
     pub(crate) fn heap_size(&self) -> usize {
-        // A pointer and a length, and the overhead of the allocator for a short text.
-        const EACH: usize = 40;
-        let texts = self.0.iter().map(|scope| scope.len().saturating_add(EACH));
-        texts.fold(0, usize::saturating_add)
+        self.text.len().saturating_add(size_of_val(&*self.ends))
     }
 
     /// Returns `true` if the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ends.is_empty()
     }
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Scopes {
     /// Collects scopes. Empty ones are dropped, because they would match an empty requirement.
     fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
-        let kept = scopes
-            .into_iter()
-            .filter(|scope| !scope.as_ref().is_empty());
-        Self(kept.map(|scope| Box::from(scope.as_ref())).collect())
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for scope in scopes {
+            if !scope.as_ref().is_empty() {
+                text.push_str(scope.as_ref());
+                ends.push(text.len());
+            }
+        }
+        Self {
+            text: text.into(),
+            ends: ends.into(),
+        }
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 

@@ -100,7 +100,7 @@ fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::
 }
 
 fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scopes, D::Error> {
-    Vec::deserialize(deserializer).map(Scopes::of_list)
+    Vec::<Box<str>>::deserialize(deserializer).map(Scopes::from_iter)
 }
 
 fn time_or_null<'de, D: Deserializer<'de>>(

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use super::checked::{Checked, Name, Names};
+use super::checked::{Checker, Text};
 
 /// Members that would change how the token is read, or which key is trusted.
 ///
@@ -81,21 +81,50 @@ struct HeaderRead {
     is_rs256: bool,
 }
 
-impl HeaderRead {
-    fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, from: &mut A) -> Result<(), A::Error> {
-        let refused = |what| Err(A::Error::custom(what));
+/// What the name of a member stands for.
+#[derive(Debug, Clone, Copy)]
+enum Member {
+    Alg,
+    Kid,
+    Typ,
+    Cat,
+    Refused,
+    Other,
+}
+
+impl Member {
+    fn of(name: &str) -> Self {
         match name {
-            "alg" => self.is_rs256 = from.next_value::<Name<'_>>()?.as_str() == "RS256",
-            "kid" => self.header.kid = Some(from.next_value()?),
-            "typ" => match Typ::parse(from.next_value::<Name<'_>>()?.as_str()) {
+            "alg" => Self::Alg,
+            "kid" => Self::Kid,
+            "typ" => Self::Typ,
+            "cat" => Self::Cat,
+            _ if REFUSED.contains(&name) => Self::Refused,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl HeaderRead {
+    fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        checker: &mut Checker<'de>,
+        member: Member,
+        from: &mut A,
+    ) -> Result<(), A::Error> {
+        let refused = |what| Err(A::Error::custom(what));
+        match member {
+            Member::Alg => self.is_rs256 = from.next_value::<Text<'_>>()?.as_str() == "RS256",
+            Member::Kid => self.header.kid = Some(from.next_value()?),
+            Member::Typ => match Typ::parse(from.next_value::<Text<'_>>()?.as_str()) {
                 Some(typ) => self.header.typ = typ,
                 None => return refused("foreign type"),
             },
-            "cat" => self.header.cat = Category::parse(from.next_value::<Name<'_>>()?.as_str()),
-            _ if REFUSED.contains(&name) => return refused("refused member"),
-            _ => {
-                from.next_value::<Checked>()?;
+            Member::Cat => {
+                self.header.cat = Category::parse(from.next_value::<Text<'_>>()?.as_str());
             }
+            Member::Refused => return refused("refused member"),
+            Member::Other => from.next_value_seed(checker)?,
         }
         Ok(())
     }
@@ -116,7 +145,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         f.write_str("the header of a JWT")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<HeaderRead, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<HeaderRead, A::Error> {
         let header = Header {
             kid: None,
             typ: Typ::Jwt,
@@ -126,12 +155,9 @@ impl<'de> Visitor<'de> for HeaderVisitor {
             header,
             is_rs256: false,
         };
-        let mut names = Names::default();
-        while let Some(name) = members.next_key::<Name<'_>>()? {
-            read.read(name.as_str(), &mut members)?;
-            names.add(name);
-        }
-        names.check()?;
+        Checker::default().members(members, Member::of, |checker, member, from| {
+            read.read(checker, member, from)
+        })?;
         Ok(read)
     }
 }

@@ -30,29 +30,57 @@ impl<'a> RawToken<'a> {
         self.0
     }
 
-    /// Checks the alphabet of RFC 6750 §2.1.
+    /// Checks the alphabet of RFC 6750 §2.1, of which that of a JWT is a part.
     pub(crate) fn parse(self) -> Result<BearerToken<'a>, Malformed> {
-        let body = without_padding(self.0);
-        if body.is_empty() || !body.iter().all(|byte| is_b64token(*byte)) {
-            return Err(Malformed::Characters);
+        let text = std::str::from_utf8(self.0).map_err(|_| Malformed::Characters)?;
+        let has_jwt_shape = has_jwt_shape(text);
+        if has_jwt_shape || all_are(text.trim_end_matches('='), is_b64token) {
+            Ok(BearerToken {
+                text,
+                has_jwt_shape,
+            })
+        } else {
+            Err(Malformed::Characters)
         }
-        Ok(BearerToken(self.0))
     }
 }
 
 /// A `b64token` (RFC 6750 §2.1), at most as long as the limit allows; borrowed from the request.
 #[derive(Clone, Copy)]
-pub(crate) struct BearerToken<'a>(&'a [u8]);
+pub(crate) struct BearerToken<'a> {
+    text: &'a str,
+    has_jwt_shape: bool,
+}
 
 impl<'a> BearerToken<'a> {
     pub(crate) const fn as_bytes(self) -> &'a [u8] {
-        self.0
+        self.text.as_bytes()
     }
 
-    pub(crate) fn as_str(self) -> &'a str {
-        // Never the default: the alphabet is ASCII.
-        std::str::from_utf8(self.0).unwrap_or_default()
+    pub(crate) const fn as_str(self) -> &'a str {
+        self.text
     }
+
+    /// Returns `true` for three non-empty parts of base64url (RFC 7515 §7.1).
+    pub(crate) const fn has_jwt_shape(self) -> bool {
+        self.has_jwt_shape
+    }
+}
+
+fn has_jwt_shape(token: &str) -> bool {
+    let parts = token.rsplit_once('.').and_then(|(message, signature)| {
+        let (header, claims) = message.split_once('.')?;
+        Some([header, claims, signature])
+    });
+    parts.is_some_and(|parts| parts.into_iter().all(|part| all_are(part, is_base64url)))
+}
+
+/// Returns `true` for a text of such bytes that is not empty.
+///
+/// There is no way out of the loop, so that the compiler makes it compare sixteen bytes at once.
+fn all_are(text: &str, such: impl Fn(u8) -> bool) -> bool {
+    let all = text.bytes().fold(true, |all, byte| all & such(byte));
+    all && !text.is_empty()
 }
 
 impl fmt::Debug for RawToken<'_> {
@@ -192,15 +220,8 @@ const fn is_b64token(byte: u8) -> bool {
 }
 
 /// The alphabet of base64url (RFC 4648 §5).
-pub(super) const fn is_base64url(byte: u8) -> bool {
+const fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-}
-
-/// A `b64token` ends in any number of `=`.
-fn without_padding(bytes: &[u8]) -> &[u8] {
-    let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
-    let end = bytes.len().saturating_sub(padding);
-    bytes.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

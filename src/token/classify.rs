@@ -1,6 +1,6 @@
 //! Classifies a token by its shape alone (rule 3).
 
-use super::bearer::{BearerToken, RawToken, is_base64url};
+use super::bearer::{BearerToken, RawToken};
 use super::types::TokenType;
 
 /// The minimum length of an opaque token with its prefix. Clerk's have at least 30 bytes. Anything
@@ -21,7 +21,7 @@ pub(crate) enum Format {
 /// The shape of a JWT is checked first, as in Clerk's own SDKs, so that `mt_a.b.c` is a malformed JWT
 /// and does not cause a billed call.
 pub(crate) fn classify(token: BearerToken<'_>) -> Option<Format> {
-    if has_jwt_shape(token) {
+    if token.has_jwt_shape() {
         return Some(Format::Jwt);
     }
     if token.as_bytes().len() < MIN_OPAQUE_LEN {
@@ -49,16 +49,6 @@ fn opaque_type(token: &[u8]) -> Option<TokenType> {
         .into_iter()
         .find(|(prefix, _)| token.starts_with(prefix.as_bytes()))
         .map(|(_, token_type)| token_type)
-}
-
-/// Returns `true` for three non-empty parts of base64url (RFC 7515 §7.1).
-fn has_jwt_shape(token: BearerToken<'_>) -> bool {
-    let mut parts = token.as_bytes().split(|byte| *byte == b'.');
-    let mut has_part = || {
-        let part = parts.next().unwrap_or_default();
-        !part.is_empty() && part.iter().all(|byte| is_base64url(*byte))
-    };
-    has_part() && has_part() && has_part() && parts.next().is_none()
 }
 
 #[cfg(test)]
