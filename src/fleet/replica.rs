@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::event::{Before, Fact, Message, NAME_LIMIT};
 use super::floor::Floor;
@@ -176,11 +176,8 @@ impl Replica {
                 self.parts.store.reconnect();
                 heard = Instant::now();
             }
-            let tick = TICK.mul_f64(0.9 + 0.2 * random::fraction());
-            tokio::select! {
-                () = sleep(tick) => {}
-                () = self.wake.notified() => {}
-            }
+            // Woken before the tick is over, or not.
+            let _woken = timeout(random::vary(TICK, 0.1), self.wake.notified()).await;
         }
     }
 
