@@ -1,6 +1,5 @@
 //! The reason for a rejection, safe to print and to match on.
 
-mod kind;
 mod protection;
 mod reason;
 
@@ -10,8 +9,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-pub use self::kind::AuthErrorKind;
 pub(crate) use self::protection::Protection;
+pub use self::reason::AuthErrorKind;
 pub(crate) use self::reason::Reason;
 use crate::scope::ScopePolicy;
 

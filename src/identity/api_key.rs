@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::carried::Origin;
 use super::custom::ReadClaims;
+use super::extensions::Origin;
 use super::facts::{Facts, shared_accessors, text_size};
 
 /// A verified API key.

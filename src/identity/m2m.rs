@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::carried::Origin;
 use super::custom::{CustomClaims, ReadClaims};
+use super::extensions::Origin;
 use super::facts::{Facts, TokenFormat, shared_accessors};
 use super::grants::{Granted, ScopeGrants, no_scopes};
 use crate::scope::Scopes;

@@ -2,8 +2,8 @@
 
 mod actor;
 mod api_key;
-mod carried;
 mod custom;
+mod extensions;
 mod facts;
 mod grants;
 mod m2m;
@@ -17,8 +17,8 @@ use serde_json::Value;
 
 pub use self::actor::Actor;
 pub use self::api_key::ApiKey;
-pub(crate) use self::carried::{Admitted, Anonymous, AuthenticatorId, Origin};
 pub(crate) use self::custom::CustomClaims;
+pub(crate) use self::extensions::{Admitted, Anonymous, AuthenticatorId, Origin};
 pub use self::facts::{ClaimsError, TokenFormat};
 pub(crate) use self::facts::{Facts, UnixMillis};
 pub(crate) use self::grants::{GrantFn, ScopeGrants};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::actor::Actor;
-use super::carried::Origin;
 use super::custom::ReadClaims;
+use super::extensions::Origin;
 use super::facts::{Facts, shared_accessors, text_size};
 
 /// A verified OAuth access token.
