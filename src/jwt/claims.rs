@@ -32,8 +32,8 @@ const OAUTH_STRUCTURAL: [&str; 12] = [
 /// The maximum number of escapes in the claims of a token: a token of 8 KiB has room for about as many
 /// `\u` escapes.
 ///
-/// An escape costs as much time as a dozen letters. Claims of nothing but `\n` would cost 1.5 times as
-/// much as the signature.
+/// An escape takes about 90 instructions. Claims of nothing but `\n` would take 268 000, where the
+/// signature takes 292 000.
 const MAX_ESCAPES: usize = 1_024;
 
 /// Claims of the right types. A wrong type is an error, and never the same as an absent claim.
@@ -61,8 +61,7 @@ impl Claims {
     /// Parses the claims. Returns `None` if one is missing or has a wrong type.
     ///
     /// A single pass over the text builds only the claims that decisions need, and checks the others.
-    /// It runs before the signature is verified, so the number of values is bounded: the costliest
-    /// claims take less than twice the time of the signature.
+    /// It runs before the signature is verified, so the numbers of values and escapes are bounded.
     pub(super) fn parse(text: Vec<u8>) -> Option<Self> {
         let text = String::from_utf8(text).ok()?.into_boxed_str();
         if text.matches('\\').nth(MAX_ESCAPES).is_some() {
