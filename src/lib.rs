@@ -129,6 +129,7 @@ mod scope;
 mod secret;
 mod setting;
 mod single_flight;
+pub mod stats;
 mod tasks;
 mod token;
 mod transport;
@@ -177,6 +178,7 @@ pub use self::resource::{ProtectedResource, ProtectedResourceMetadata};
 pub use self::revocation::{Revocation, RevocationError, Revocations};
 pub use self::scope::{ScopeListError, Scopes};
 pub use self::secret::{InstanceSecret, MachineSecretKey, SecretError, SecretKey};
+pub use self::stats::Stats;
 pub use self::token::{ParseTokenTypeError, TokenType};
 
 /// The README's code, compiled.

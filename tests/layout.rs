@@ -20,6 +20,7 @@ const TIERS: [&[&str]; 26] = [
     &["problem"],
     &["tasks", "token"],
     &["single_flight", "error"],
+    &["stats"],
     &["challenge", "identity", "transport"],
     &["backend", "cache"],
     &["machine_secret"],

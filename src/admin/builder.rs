@@ -180,6 +180,7 @@ impl AdminClientBuilder {
             read: RetryPolicy::safe(self.timeout),
             write: RetryPolicy::once(self.timeout),
             may_retry: MayRetry::default(),
+            calls: None,
         }))
     }
 }

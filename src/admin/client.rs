@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::credential::Secrets;
 use crate::invalidate::Invalidate;
+use crate::stats::CallCounters;
 use crate::transport::{BaseUrl, RetryPolicy, Transport};
 
 /// Client for the Backend API that manages machines, M2M tokens and API keys; cheap to clone.
@@ -30,6 +31,9 @@ pub(crate) struct AdminParts {
     /// For calls that change something.
     pub(crate) write: RetryPolicy,
     pub(crate) may_retry: MayRetry,
+    /// Counts the calls that are made for an authenticator or a token source, not on behalf of the
+    /// application.
+    pub(crate) calls: Option<Arc<CallCounters>>,
 }
 
 /// Decides whether a call may be sent again, which uses as much of the budget as the first time.
@@ -62,6 +66,14 @@ impl AdminClient {
     pub(crate) fn from_parts(parts: AdminParts) -> Self {
         let parts = Arc::new(parts);
         Self { parts }
+    }
+
+    /// Returns a client whose calls are counted, as far as they are of a kind that is.
+    pub(crate) fn counted_in(&self, calls: Arc<CallCounters>) -> Self {
+        Self::from_parts(AdminParts {
+            calls: Some(calls),
+            ..AdminParts::clone(&self.parts)
+        })
     }
 
     /// Returns a client with another retry policy for reads, whose retries need permission.

@@ -1,5 +1,7 @@
 //! Describes a call before a secret is selected for it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,8 +13,9 @@ use super::client::{AdminClient, AdminParts};
 use crate::backend::AdminError;
 use crate::backend::{ApiError, TokenAnswer, is_inactive};
 use crate::credential::{Credential, SecretChoice};
+use crate::stats::{CallOperation, CallResult};
 use crate::token::TokenType;
-use crate::transport::{Answer, Call, RetryPolicy};
+use crate::transport::{Answer, Call, Observed, RetryPolicy};
 
 /// A call of the Backend API: path, body and the choice of the secret.
 pub(super) struct Operation {
@@ -24,6 +27,15 @@ pub(super) struct Operation {
     body_limit: Option<usize>,
     /// The token in the body, which must not appear in an error.
     carries: Option<SecretString>,
+    counted_as: Option<CountedAs>,
+}
+
+/// What a call is counted as, if its client counts.
+#[derive(Clone, Copy)]
+pub(super) struct CountedAs {
+    pub(super) operation: CallOperation,
+    pub(super) template: &'static str,
+    pub(super) classify: fn(&Answer) -> CallResult,
 }
 
 impl AdminClient {
@@ -48,6 +60,7 @@ impl AdminClient {
             retry,
             body_limit: None,
             carries: None,
+            counted_as: None,
         }
     }
 }
@@ -81,6 +94,11 @@ impl Operation {
 
     pub(super) fn secret(mut self, secret: SecretChoice) -> Self {
         self.secret = secret;
+        self
+    }
+
+    pub(super) const fn counted_as(mut self, counted_as: CountedAs) -> Self {
+        self.counted_as = Some(counted_as);
         self
     }
 
@@ -142,8 +160,18 @@ impl Operation {
             may_retry,
             ..
         } = &*client.parts;
-        let call = self.call(credential)?;
+        let call = self.call(credential)?.observed(self.observed(client));
         Ok(transport.send_while(&call, || may_retry.ask()).await?)
+    }
+
+    fn observed(&self, client: &AdminClient) -> Option<Observed> {
+        let (counters, as_) = client.parts.calls.as_ref().zip(self.counted_as)?;
+        Some(Observed {
+            operation: as_.operation,
+            template: as_.template,
+            counters: Arc::clone(counters),
+            classify: as_.classify,
+        })
     }
 
     fn call(&self, credential: &Credential) -> Result<Call, AdminError> {

@@ -19,6 +19,7 @@ use crate::keys::KeyStore;
 use crate::opaque::OpaqueVerifier;
 use crate::receiver::Receiver;
 use crate::revocation::Revocations;
+use crate::stats::{Counters, Outcome, Source, TokenLabel};
 use crate::tasks::{Tasks, Wait};
 use crate::token::{
     BearerToken, Format, RawToken, TokenType, TokenTypes, classify, is_other_token,
@@ -44,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) grants: ScopeGrants,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) upstream: Arc<UpstreamGuard>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) admin: Option<AdminClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) fleet: Option<Arc<Replica>>,
@@ -59,6 +61,37 @@ struct CacheLookup {
     /// The key in the cache of that type.
     key: CacheKey,
     now: Duration,
+}
+
+impl CacheLookup {
+    const fn hit(&self) -> Source {
+        match self.type_hint {
+            Some(_) => Source::Hit,
+            None => Source::JwtHit,
+        }
+    }
+}
+
+/// What is decided on a token, and what is known of it besides.
+pub(crate) struct Authentication {
+    pub(crate) verdict: Lookup<MachineAuth>,
+    /// Its key in the caches, which takes a hash to make.
+    pub(crate) key: CacheKey,
+    pub(crate) seen: Seen,
+}
+
+/// What a request is counted as while nothing of its token is proven.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) token: TokenLabel,
+    pub(crate) source: Source,
+}
+
+impl Seen {
+    pub(crate) const NO_TOKEN: Self = Self {
+        token: TokenLabel::None,
+        source: Source::None,
+    };
 }
 
 /// The accepted types by token format.
@@ -121,19 +154,43 @@ impl Core {
         token.parse().is_ok_and(is_other)
     }
 
-    /// Authenticates a token, immediately if nothing has to be fetched. Also returns the cache key of
-    /// the token, so that it is not hashed twice.
+    /// Authenticates a token, immediately if nothing has to be fetched.
     pub(crate) fn authenticate(
         self: &Arc<Self>,
         token: RawToken<'_>,
         accept: Accepted,
-    ) -> (Lookup<MachineAuth>, CacheKey) {
+    ) -> Authentication {
         let (lookup, accept) = (self.cache_lookup(token), accept.and(self.accepted));
-        let verdict = match self.cached(&lookup, accept) {
-            Some(admitted) => admitted,
+        let (verdict, source) = match self.cached(&lookup, accept) {
+            Some(admitted) => (admitted, lookup.hit()),
             None => self.verify(token, &lookup, accept),
         };
-        (verdict, lookup.key)
+        let token = TokenLabel::from(lookup.type_hint);
+        Authentication {
+            verdict,
+            key: lookup.key,
+            seen: Seen { token, source },
+        }
+    }
+
+    /// Counts a token that was not verified for a layer.
+    pub(crate) fn count(&self, verdict: Result<&MachineAuth, &AuthError>, seen: Seen) {
+        match verdict {
+            Ok(auth) => {
+                let source = if auth.is_stale() {
+                    Source::Stale
+                } else {
+                    seen.source
+                };
+                let token = TokenLabel::from(Some(auth.token_type()));
+                self.counters.request(Outcome::Allowed, token, source);
+            }
+            Err(error) => {
+                let outcome = Outcome::from(error.kind());
+                self.counters.request(outcome, seen.token, seen.source);
+                self.counters.rejection(error.cause());
+            }
+        }
     }
 
     /// Checks again, without any call, what may have changed since this authenticator admitted an
@@ -150,21 +207,28 @@ impl Core {
         token: RawToken<'_>,
         lookup: &CacheLookup,
         accept: Accepted,
-    ) -> Lookup<MachineAuth> {
+    ) -> (Lookup<MachineAuth>, Source) {
+        let refused = |reason| (reject(reason), Source::None);
         self.join_fleet();
         let Ok(token) = token.parse() else {
-            return reject(Reason::Malformed);
+            return refused(Reason::Malformed);
         };
         match classify(token) {
-            None => reject(Reason::UnknownClass),
-            Some(Format::Jwt) => self.verify_jwt(token, lookup, accept.jwt),
+            None => refused(Reason::UnknownClass),
+            Some(Format::Jwt) => match self.jwt.as_ref().filter(|_| !accept.jwt.is_empty()) {
+                Some(verifier) => {
+                    let verdict = self.verify_jwt(verifier, token, lookup, accept.jwt);
+                    (verdict, Source::Miss)
+                }
+                None => refused(Reason::TypeNotAccepted),
+            },
             Some(Format::Opaque(_)) if self.own.contains(token.as_bytes()) => {
-                reject(Reason::OwnSecret)
+                refused(Reason::OwnSecret)
             }
             Some(Format::Opaque(token_type)) if accept.opaque.contains(token_type) => {
                 self.verify_opaque(token_type, token, lookup)
             }
-            Some(Format::Opaque(_)) => reject(Reason::TypeNotAccepted),
+            Some(Format::Opaque(_)) => refused(Reason::TypeNotAccepted),
         }
     }
 
@@ -196,13 +260,11 @@ impl Core {
 
     fn verify_jwt(
         self: &Arc<Self>,
+        verifier: &Arc<JwtVerifier>,
         token: BearerToken<'_>,
         lookup: &CacheLookup,
         accept: TokenTypes,
     ) -> Lookup<MachineAuth> {
-        let Some(verifier) = self.jwt.as_ref().filter(|_| !accept.is_empty()) else {
-            return reject(Reason::TypeNotAccepted);
-        };
         let candidate = Candidate {
             token: token.as_str(),
             key: self.jwt_key(token, lookup),
@@ -237,11 +299,14 @@ impl Core {
         token_type: TokenType,
         token: BearerToken<'_>,
         lookup: &CacheLookup,
-    ) -> Lookup<MachineAuth> {
+    ) -> (Lookup<MachineAuth>, Source) {
         let (core, CacheLookup { key, now, .. }) = (Arc::clone(self), *lookup);
-        self.opaque
-            .verify(token_type, token, key, now, self.wait(None))
-            .and_then(move |auth| core.admit_opaque(auth))
+        let wait = self.wait(None);
+        let (verdict, source) = self.opaque.verify(token_type, token, key, now, wait);
+        (
+            verdict.and_then(move |auth| core.admit_opaque(auth)),
+            source,
+        )
     }
 
     fn admit_opaque(&self, auth: MachineAuth) -> Result<MachineAuth, AuthError> {
@@ -273,11 +338,14 @@ impl Core {
             .receiver
             .check_jwt(token, sender, now, self.wait(deadline))
         {
-            Lookup::Ready(answer) => Lookup::Ready(answer.map(|()| self.with_granted_scopes(auth))),
+            Lookup::Ready(answer) => Lookup::Ready(answer.map(|_| self.with_granted_scopes(auth))),
             Lookup::Pending(answer) => {
                 let core = Arc::clone(self);
+                let mut auth = auth;
                 Lookup::Pending(Box::pin(async move {
-                    answer.await?;
+                    if answer.await?.is_stale {
+                        auth.mark_stale();
+                    }
                     // The token may have been revoked locally, or have expired, during the call.
                     core.check_now(&auth)?;
                     Ok(core.with_granted_scopes(auth))

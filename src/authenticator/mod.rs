@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::core::{Accepted, Core};
+pub(crate) use self::core::{Accepted, Authentication, Core, Seen};
 use crate::admin::AdminClient;
 use crate::cache::Domain;
 use crate::error::{AuthError, Reason};
@@ -19,6 +19,7 @@ use crate::machine_secret::MachineSecret;
 use crate::opaque::load_failure;
 use crate::problem::ProblemRecord;
 use crate::revocation::Revocations;
+use crate::stats::Stats;
 use crate::token::{RawToken, TokenSource, TokenTypes};
 
 /// Verifies machine tokens: JWTs locally, opaque tokens with Clerk; verdicts are cached.
@@ -98,11 +99,11 @@ impl Authenticator {
     /// ```
     pub async fn authenticate(&self, headers: &http::HeaderMap) -> Result<MachineAuth, AuthError> {
         let source = self.token_source(None);
-        let found = source.find(headers);
-        let (token, _) = found
-            .map_err(|_| Reason::Malformed)?
-            .ok_or(Reason::NoToken)?;
-        self.verify_raw(token).await
+        match source.find(headers) {
+            Ok(Some((token, _))) => self.verify_raw(token).await,
+            Ok(None) => self.counted(Err(Reason::NoToken.into()), Seen::NO_TOKEN),
+            Err(_) => self.counted(Err(Reason::Malformed.into()), Seen::NO_TOKEN),
+        }
     }
 
     /// Verifies a token.
@@ -114,15 +115,25 @@ impl Authenticator {
     /// token is not accepted, and with [`Unavailable`](crate::AuthErrorKind::Unavailable) if it
     /// cannot be verified right now.
     pub async fn verify(&self, token: &str) -> Result<MachineAuth, AuthError> {
-        let token = RawToken::new(token.as_bytes(), self.core.max_token_len)
-            .map_err(|_| Reason::Malformed)?;
-        self.verify_raw(token).await
+        match RawToken::new(token.as_bytes(), self.core.max_token_len) {
+            Ok(token) => self.verify_raw(token).await,
+            Err(_) => self.counted(Err(Reason::Malformed.into()), Seen::NO_TOKEN),
+        }
     }
 
     async fn verify_raw(&self, token: RawToken<'_>) -> Result<MachineAuth, AuthError> {
         let accept = Accepted::in_every_format(TokenTypes::all());
-        let (verdict, _) = self.core.authenticate(token, accept);
-        verdict.into_result().await
+        let Authentication { verdict, seen, .. } = self.core.authenticate(token, accept);
+        self.counted(verdict.into_result().await, seen)
+    }
+
+    fn counted(
+        &self,
+        verdict: Result<MachineAuth, AuthError>,
+        seen: Seen,
+    ) -> Result<MachineAuth, AuthError> {
+        self.core.count(verdict.as_ref(), seen);
+        verdict
     }
 
     /// Returns the issuer whose JWTs are accepted, if it is known.
@@ -283,6 +294,17 @@ impl Authenticator {
             secret.begin_load();
         }
         keys.is_none() && secret.is_none()
+    }
+
+    /// Returns what this authenticator has done since it was built: counters that only grow.
+    ///
+    /// A request is counted when its response is there, by the outermost layer of this authenticator;
+    /// each call of [`verify`](Self::verify) and [`authenticate`](Self::authenticate) counts as a
+    /// request.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let held_back = self.core.upstream.status().held_back();
+        Stats::read(&self.core.counters, held_back)
     }
 
     /// Stops all background tasks and waits for them to end.

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::api_error::ApiError;
 use crate::error::Reason;
+use crate::stats::CallResult;
 use crate::transport::Answer;
 
 /// The meaning of a response.
@@ -58,6 +59,18 @@ impl ResponseClass {
                 }
             }
             _ => Self::Unexpected,
+        }
+    }
+
+    /// Returns what an attempt with such an answer is counted as.
+    pub(crate) const fn result(self) -> CallResult {
+        match self {
+            Self::Ok => CallResult::Ok,
+            Self::InvalidToken => CallResult::BadToken,
+            Self::RateLimited | Self::QuotaExceeded => CallResult::RateLimited,
+            Self::SecretRejected | Self::Forbidden => CallResult::Unauthorized,
+            Self::ServerError => CallResult::ServerError,
+            Self::Unexpected => CallResult::Unreadable,
         }
     }
 

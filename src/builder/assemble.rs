@@ -20,6 +20,7 @@ use crate::opaque::{KnownTokens, LoadQueue, OpaquePolicy, OpaqueVerifier, Shared
 use crate::receiver::{Receiver, Registry, RegistryParts, SenderRule};
 use crate::resource::ProtectedResource;
 use crate::revocation::Revocations;
+use crate::stats::{CallCounters, Counters};
 use crate::tasks::Tasks;
 use crate::transport::{RetryPolicy, Transport};
 use crate::upstream::UpstreamGuard;
@@ -43,6 +44,7 @@ struct Shared {
     invalidations: Arc<Invalidations>,
     hasher: Arc<KeyHasher>,
     fleet: Option<Arc<Replica>>,
+    counters: Arc<Counters>,
 }
 
 pub(super) fn authenticator(settings: Settings) -> Result<Authenticator, BuildError> {
@@ -97,6 +99,7 @@ impl Shared {
             invalidations,
             hasher,
             fleet,
+            counters: Arc::default(),
         })
     }
 
@@ -122,6 +125,7 @@ impl Shared {
             )
             .shared(self.fleet.clone()),
             upstream: Arc::clone(&self.upstream),
+            counters: Arc::clone(&self.counters),
             admin,
             clock: Arc::clone(&self.settings.clock),
             fleet: self.fleet.clone(),
@@ -172,6 +176,7 @@ impl Shared {
             read: RetryPolicy::safe(ADMIN_TIMEOUT),
             write: RetryPolicy::once(ADMIN_TIMEOUT),
             may_retry: MayRetry::default(),
+            calls: None,
         }))
     }
 
@@ -200,9 +205,13 @@ impl Shared {
             }
         };
         let retry = RetryPolicy::verification(self.settings.timeout);
-        let source = KeySource::new(self.transport.clone(), url, secret, retry);
+        let source = KeySource::new(self.transport.clone(), url, secret, retry, self.calls());
         let clock = Arc::clone(&self.settings.clock);
         Some(KeyStore::published(source, self.settings.keys, clock))
+    }
+
+    fn calls(&self) -> Arc<CallCounters> {
+        Arc::clone(&self.counters.calls)
     }
 
     fn audience(&self) -> Audience {
@@ -231,6 +240,7 @@ impl Shared {
                 OPAQUE_EIGHTHS,
             )),
             transport: self.transport.clone(),
+            calls: self.calls(),
             api: self.identity.api.clone(),
             secrets: self.identity.secrets.clone(),
             load_queue: LoadQueue::default(),
@@ -270,7 +280,9 @@ impl Shared {
         let may_retry = MayRetry::new(move || upstream.may_retry(Priority::Revalidation));
         SenderRule::Registry(Arc::new(Registry::new(RegistryParts {
             me,
-            admin: admin.with_read_policy(RetryPolicy::verification(timeout), may_retry),
+            admin: admin
+                .with_read_policy(RetryPolicy::verification(timeout), may_retry)
+                .counted_in(self.calls()),
             cache: Arc::new(self.verdict_cache(
                 self.settings.opaque,
                 self.settings.negative_capacity,

@@ -9,6 +9,7 @@ use futures_core::future::BoxFuture;
 use super::key::CacheKey;
 use super::verdicts::{CacheState, CacheValue, Fetched, Outcome, Priority, VerdictCache};
 use crate::error::{AuthError, Reason};
+use crate::stats::Source;
 use crate::tasks::{TaskError, Wait};
 
 /// A value that is ready, or a future of one.
@@ -48,19 +49,19 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         now: Duration,
         wait: Wait<'_>,
         fetch: impl FnOnce() -> Q,
-    ) -> Lookup<V>
+    ) -> (Lookup<V>, Source)
     where
         F: Future<Output: Into<Fetched<V>>> + Send + 'static,
         Q: Fn(Priority) -> F + Send + Sync + 'static,
     {
         match self.get(&key, now) {
-            CacheState::Fresh(value) => Lookup::Ready(Ok(value)),
+            CacheState::Fresh(value) => (Lookup::Ready(Ok(value)), Source::Hit),
             CacheState::RefreshDue(value) => {
                 // The next lookup shows whether it succeeded.
                 let _detached = self.fetch(key, Priority::Revalidation, wait.tasks, fetch());
-                Lookup::Ready(Ok(value))
+                (Lookup::Ready(Ok(value)), Source::Hit)
             }
-            CacheState::Rejected(reason) => Lookup::Ready(Err(reason.into())),
+            CacheState::Rejected(reason) => (Lookup::Ready(Err(reason.into())), Source::Negative),
             CacheState::Stale(_) | CacheState::Invalidated => {
                 self.later(key, Priority::Revalidation, wait, fetch())
             }
@@ -74,20 +75,28 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         priority: Priority,
         wait: Wait<'_>,
         fetch: impl Fn(Priority) -> F + Send + Sync + 'static,
-    ) -> Lookup<V>
+    ) -> (Lookup<V>, Source)
     where
         F: Future<Output: Into<Fetched<V>>> + Send + 'static,
     {
         let deadline = wait.deadline();
         let waiter = match self.fetch(key, priority, wait.tasks, fetch) {
             Ok(waiter) => waiter,
-            Err(error) => return Lookup::Ready(Err(Reason::from(error).into())),
+            Err(error) => {
+                let error = Reason::from(error).into();
+                return (Lookup::Ready(Err(error)), Source::Miss);
+            }
+        };
+        let source = match waiter.is_joined() {
+            true => Source::Joined,
+            false => Source::Miss,
         };
         let cache = Arc::clone(self);
-        Lookup::Pending(Box::pin(async move {
+        let answer = Lookup::Pending(Box::pin(async move {
             let outcome = waiter.result(deadline).await;
             cache.settle(&key, outcome)
-        }))
+        }));
+        (answer, source)
     }
 
     fn settle(
@@ -103,7 +112,10 @@ impl<V: Clone + CacheValue + Send + Sync + 'static> VerdictCache<V> {
         };
         // The fetch took time: the cached verdict may have expired by now.
         match self.get(key, self.now()) {
-            CacheState::Fresh(value) | CacheState::RefreshDue(value) | CacheState::Stale(value) => {
+            CacheState::Fresh(mut value)
+            | CacheState::RefreshDue(mut value)
+            | CacheState::Stale(mut value) => {
+                value.mark_stale();
                 tracing::warn!(
                     reason = error.reason(),
                     "using a stale verdict because Clerk cannot be called"

@@ -103,6 +103,9 @@ pub(crate) trait CacheValue {
 
     /// Returns the heap memory of the value in bytes, without its own size.
     fn heap_size(&self) -> usize;
+
+    /// Notes that it is used past its fresh time.
+    fn mark_stale(&mut self) {}
 }
 
 /// The capacity of the cache, and its TTLs.

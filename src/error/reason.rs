@@ -118,6 +118,49 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    pub(crate) const COUNT: usize = Self::IdentityTooLong as usize + 1;
+
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::NoToken,
+        Self::Malformed,
+        Self::SecondToken,
+        Self::UnknownClass,
+        Self::TypeNotAccepted,
+        Self::OwnSecret,
+        Self::BadJwt,
+        Self::UnknownKey,
+        Self::BadSignature,
+        Self::BadClaims,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::WrongIssuer,
+        Self::WrongAudience,
+        Self::LifetimeTooLong,
+        Self::WrongClient,
+        Self::NoAudience,
+        Self::UnknownToken,
+        Self::WrongReceiver,
+        Self::Revoked,
+        Self::MissingScope,
+        Self::UnlistedMethod,
+        Self::NoKeys,
+        Self::Upstream,
+        Self::UpstreamAnswer,
+        Self::RateLimited,
+        Self::Credentials,
+        Self::Quota,
+        Self::Overload,
+        Self::FlightLost,
+        Self::NoRuntime,
+        Self::NoTimers,
+        Self::NoLayer,
+        Self::ForeignLayer,
+        Self::BadScopeList,
+        Self::NothingAccepted,
+        Self::UnknownPolicy,
+        Self::IdentityTooLong,
+    ];
+
     pub(super) const fn kind(self) -> AuthErrorKind {
         match self {
             Self::NoToken => AuthErrorKind::MissingToken,
@@ -159,7 +202,7 @@ impl Reason {
         }
     }
 
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
             Self::Malformed => "malformed",
@@ -254,6 +297,18 @@ impl From<TaskError> for Reason {
         match error {
             TaskError::Lost | TaskError::Stuck => Self::FlightLost,
             TaskError::Late => Self::Upstream,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed_at_its_place() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place, "{}", reason.as_str());
         }
     }
 }

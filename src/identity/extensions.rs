@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Marks a request that was admitted without a token.
+/// Marks a request that was admitted without a token, by a layer of this authenticator.
 ///
 /// Distinguishes it from a request that has passed through no layer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Anonymous;
+pub(crate) struct Anonymous(pub(crate) AuthenticatorId);
 
 /// Marks a request whose identity was inserted by a layer.
 ///
@@ -30,11 +30,15 @@ impl AuthenticatorId {
     }
 }
 
-/// The authenticator whose layer authenticated an identity.
+/// The authenticator whose layer authenticated an identity, and whether its verdict was used past its
+/// fresh time.
 ///
 /// Ignored by comparisons: an identity is the same regardless of the authenticator.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Origin(pub(crate) Option<AuthenticatorId>);
+pub(crate) struct Origin {
+    pub(crate) by: Option<AuthenticatorId>,
+    pub(crate) is_stale: bool,
+}
 
 impl PartialEq for Origin {
     fn eq(&self, _: &Self) -> bool {

@@ -257,6 +257,19 @@ impl MachineAuth {
         }
     }
 
+    /// Returns `true` if its verdict was used past its fresh time.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.origin().is_stale
+    }
+
+    pub(crate) fn mark_stale(&mut self) {
+        let is_stale = true;
+        self.set_origin(Origin {
+            is_stale,
+            ..self.origin()
+        });
+    }
+
     pub(crate) fn expiry(&self) -> Option<UnixMillis> {
         self.facts().expires_at
     }

@@ -45,6 +45,10 @@ impl CacheValue for JwtVerdict {
     fn heap_size(&self) -> usize {
         MachineAuth::heap_size(&self.auth)
     }
+
+    fn mark_stale(&mut self) {
+        self.auth.mark_stale();
+    }
 }
 
 /// A JWT to verify.

@@ -158,7 +158,7 @@ impl RemoteKeySet {
     ) -> Result<Option<Flight<()>>, AuthError> {
         let keys = Arc::clone(self);
         let fetch = move || {
-            let (keys, span) = (Arc::clone(&keys), tracing::debug_span!("fetch_keys"));
+            let (keys, span) = (Arc::clone(&keys), tracing::debug_span!("clerk.fetch_keys"));
             async move { keys.renew().await }.instrument(span)
         };
         self.fetches
@@ -327,7 +327,7 @@ mod tests {
             wait_for_rate_limit: false,
         };
         let url = format!("http://127.0.0.1:{port}").parse().unwrap();
-        let source = KeySource::new(Transport::new(HOUR), url, None, retry);
+        let source = KeySource::new(Transport::new(HOUR), url, None, retry, Arc::default());
         let policy = KeyRefreshPolicy {
             fresh: HOUR,
             refresh_ahead: HOUR / 60,

@@ -1,5 +1,7 @@
 //! Fetches the key set of an instance, from the Backend API or from its public URL.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
@@ -7,7 +9,10 @@ use super::set::{KeySet, KeySetError};
 use crate::problem::{Failure, UpstreamProblem};
 use crate::secret::{InstanceSecret, SecretKey};
 use crate::setting::{API_URL, PUBLISHABLE_KEY, SECRET_KEY};
-use crate::transport::{Answer, Call, KEY_SET_LIMIT, RetryPolicy, Transport, TransportError};
+use crate::stats::{CallCounters, CallOperation, CallResult};
+use crate::transport::{
+    Answer, Call, KEY_SET_LIMIT, Observed, RetryPolicy, Transport, TransportError,
+};
 
 /// Where a key set is fetched from.
 #[derive(Debug)]
@@ -17,6 +22,7 @@ pub(crate) struct KeySource {
     /// The public URL of an instance needs no secret.
     secret: Option<InstanceSecret>,
     retry: RetryPolicy,
+    calls: Arc<CallCounters>,
 }
 
 /// The result of a fetch.
@@ -59,17 +65,19 @@ impl FetchError {
 }
 
 impl KeySource {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         transport: Transport,
         url: Url,
         secret: Option<InstanceSecret>,
         retry: RetryPolicy,
+        calls: Arc<CallCounters>,
     ) -> Self {
         Self {
             transport,
             url,
             secret,
             retry,
+            calls,
         }
     }
 
@@ -122,8 +130,21 @@ impl KeySource {
         }
     }
 
+    fn observed(&self) -> Observed {
+        Observed {
+            operation: CallOperation::Jwks,
+            template: match self.secret {
+                Some(_) => "/v1/jwks",
+                None => "/.well-known/jwks.json",
+            },
+            counters: Arc::clone(&self.calls),
+            classify,
+        }
+    }
+
     fn call(&self, known: Option<HeaderValue>, secret: Option<&SecretKey>) -> Call {
         let mut call = Call::get(self.url.clone(), self.retry).body_limit(KEY_SET_LIMIT);
+        call = call.observed(Some(self.observed()));
         if let Some(secret) = secret.and_then(SecretKey::authorization) {
             call = call.header(header::AUTHORIZATION, secret);
         }
@@ -131,5 +152,16 @@ impl KeySource {
             call = call.header(header::IF_NONE_MATCH, tag);
         }
         call
+    }
+}
+
+fn classify(answer: &Answer) -> CallResult {
+    match answer.status {
+        StatusCode::NOT_MODIFIED => CallResult::Ok,
+        StatusCode::OK if KeySet::parse(&answer.body).is_ok() => CallResult::Ok,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CallResult::Unauthorized,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYMENT_REQUIRED => CallResult::RateLimited,
+        status if status.is_server_error() => CallResult::ServerError,
+        _ => CallResult::Unreadable,
     }
 }

@@ -7,9 +7,10 @@ use http::{Method, Request, Response, header};
 use tower_service::Service;
 
 use super::extensions::{Forwarded, Outer, insert_identity, take_outer};
+use super::recorder::Recorder;
 use super::response::{ResponseForAuthError, ResponseFuture, misplaced, reject};
 use super::scopes::has_scope;
-use crate::authenticator::{Accepted, Authenticator};
+use crate::authenticator::{Accepted, Authenticator, Seen};
 use crate::cache::Lookup;
 use crate::error::{AuthError, AuthErrorKind, Protection, Reason};
 use crate::identity::MachineAuth;
@@ -67,15 +68,36 @@ pub(super) enum Verdict {
     Lookup(Lookup<MachineAuth>),
 }
 
+/// What is decided on a request, and what counts it, unless an outer layer does.
+pub(super) struct Authenticated {
+    pub(super) verdict: Result<Verdict, AuthError>,
+    pub(super) recorder: Option<Recorder>,
+}
+
 impl<R> Config<R> {
     /// Decides on a request, and removes its token unless it is to be forwarded.
-    pub(super) fn authenticate<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+    pub(super) fn authenticate<A>(&self, request: &mut Request<A>) -> Authenticated {
+        let ours = self.authenticator.core.id;
+        let outer = take_outer(request.extensions_mut(), ours);
+        // An outer layer of the same authenticator counts the request.
+        let is_counted = matches!(outer, Outer::Anonymous | Outer::Identity(..));
+        let mut seen = Seen::NO_TOKEN;
+        let verdict = self.decide(request, outer, &mut seen);
+        let recorder = (!is_counted).then(|| Recorder::new(&self.authenticator.core, seen));
+        Authenticated { verdict, recorder }
+    }
+
+    fn decide<A>(
+        &self,
+        request: &mut Request<A>,
+        outer: Outer,
+        seen: &mut Seen,
+    ) -> Result<Verdict, AuthError> {
         if let Some(mistake) = self.mistake() {
             return Err(misplaced(request.method(), request.uri(), mistake));
         }
-        let ours = self.authenticator.core.id;
-        match take_outer(request.extensions_mut(), ours) {
-            Outer::Nothing => self.authenticate_token(request),
+        match outer {
+            Outer::Nothing | Outer::Anonymous => self.authenticate_token(request, seen),
             Outer::Identity(auth, forwarded) => {
                 let verdict = self.recheck(request, &auth, forwarded).map(|()| auth);
                 Ok(Verdict::Lookup(Lookup::Ready(verdict)))
@@ -106,7 +128,11 @@ impl<R> Config<R> {
         Ok(self.authenticator.core.check_again(auth, self.accepted())?)
     }
 
-    fn authenticate_token<A>(&self, request: &mut Request<A>) -> Result<Verdict, AuthError> {
+    fn authenticate_token<A>(
+        &self,
+        request: &mut Request<A>,
+        seen: &mut Seen,
+    ) -> Result<Verdict, AuthError> {
         if self.allow_cors_preflight && is_cors_preflight(request) {
             return Ok(Verdict::Anonymous);
         }
@@ -122,14 +148,15 @@ impl<R> Config<R> {
                 Err(Reason::NoToken.into())
             };
         };
-        let (lookup, name) = self.authenticator.core.authenticate(token, self.accepted());
-        if self.pass_other_tokens && field == header::AUTHORIZATION && self.is_other(token, &lookup)
+        let answer = self.authenticator.core.authenticate(token, self.accepted());
+        if self.pass_other_tokens && field == header::AUTHORIZATION && self.is_other(token, &answer.verdict)
         {
             return Ok(Verdict::OtherToken);
         }
-        let forwarded = self.forward_token.then_some(Forwarded(name));
+        *seen = answer.seen;
+        let forwarded = self.forward_token.then_some(Forwarded(answer.key));
         self.strip_token(request, &field, forwarded);
-        Ok(Verdict::Lookup(lookup))
+        Ok(Verdict::Lookup(answer.verdict))
     }
 
     /// Returns `true` for a token that was rejected at once and does not resemble a machine token.
@@ -216,11 +243,15 @@ impl<R> Config<R> {
         verdict: Result<MachineAuth, AuthError>,
         mut request: Request<A>,
         inner: &mut S,
+        recorder: Option<&mut Recorder>,
     ) -> ResponseFuture<S::Future, B>
     where
         S: Service<Request<A>, Response = Response<B>>,
         R: ResponseForAuthError<B>,
     {
+        if let (Ok(auth), Some(recorder)) = (&verdict, recorder) {
+            recorder.admitted(auth);
+        }
         let checked = |auth| self.check(&request, &auth).map(|()| auth);
         match verdict.and_then(checked) {
             Ok(auth) => {

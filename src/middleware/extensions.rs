@@ -30,8 +30,10 @@ pub struct OtherToken(());
 /// What the layers outside of one have said of a request.
 #[derive(Debug)]
 pub(super) enum Outer {
-    /// No outer layer, or an outer layer that admitted the request without a token.
+    /// No outer layer that counts here.
     Nothing,
+    /// A layer of the same authenticator admitted the request without a token.
+    Anonymous,
     /// A layer of the same authenticator authenticated the request.
     Identity(MachineAuth, Option<Forwarded>),
     /// A layer of another authenticator authenticated the request.
@@ -49,16 +51,17 @@ pub(super) fn take_outer(extensions: &mut Extensions, ours: AuthenticatorId) -> 
     if extensions.is_empty() {
         return Outer::Nothing;
     }
-    extensions.remove::<Anonymous>();
+    let anonymous = extensions.remove::<Anonymous>();
     extensions.remove::<OtherToken>();
     let forwarded = extensions.remove::<Forwarded>();
     let is_admitted = extensions.remove::<Admitted>().is_some();
     match extensions.remove::<MachineAuth>() {
         Some(auth) if is_admitted => match auth.origin() {
-            Origin(Some(id)) if id == ours => Outer::Identity(auth, forwarded),
-            Origin(Some(_)) => Outer::Foreign,
-            Origin(None) => Outer::Nothing,
+            Origin { by: Some(id), .. } if id == ours => Outer::Identity(auth, forwarded),
+            Origin { by: Some(_), .. } => Outer::Foreign,
+            Origin { by: None, .. } => Outer::Nothing,
         },
+        _ if anonymous.is_some_and(|Anonymous(id)| id == ours) => Outer::Anonymous,
         _ => Outer::Nothing,
     }
 }
@@ -69,14 +72,21 @@ pub(super) fn insert_identity(
     mut auth: MachineAuth,
     by: AuthenticatorId,
 ) {
-    auth.set_origin(Origin(Some(by)));
+    auth.set_origin(Origin {
+        by: Some(by),
+        ..auth.origin()
+    });
     extensions.insert(auth);
     extensions.insert(Admitted);
 }
 
 /// Marks a request that was admitted without an identity.
-pub(super) fn insert_anonymous(extensions: &mut Extensions, has_other_token: bool) {
-    extensions.insert(Anonymous);
+pub(super) fn insert_anonymous(
+    extensions: &mut Extensions,
+    by: AuthenticatorId,
+    has_other_token: bool,
+) {
+    extensions.insert(Anonymous(by));
     if has_other_token {
         extensions.insert(OtherToken(()));
     }

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::config::Config;
+use super::recorder::Recorder;
 use super::response::{ResponseForAuthError, ResponseFuture};
 use crate::error::AuthError;
 use crate::identity::MachineAuth;
@@ -39,7 +40,7 @@ pin_project! {
         S: Service<Request<A>>,
     {
         Waiting { waiting: Option<Waiting<S, A, R>> },
-        Responding { #[pin] response: ResponseFuture<S::Future, B> },
+        Responding { #[pin] response: ResponseFuture<S::Future, B>, recorder: Option<Recorder> },
     }
 }
 
@@ -49,15 +50,19 @@ pub(super) struct Waiting<S, A, R> {
     pub(super) request: Request<A>,
     pub(super) inner: S,
     pub(super) config: Arc<Config<R>>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl<S, A, B, R> ClerkMachineAuthFuture<S, A, B, R>
 where
     S: Service<Request<A>>,
 {
-    pub(super) const fn responding(response: ResponseFuture<S::Future, B>) -> Self {
+    pub(super) const fn responding(
+        response: ResponseFuture<S::Future, B>,
+        recorder: Option<Recorder>,
+    ) -> Self {
         Self {
-            state: State::Responding { response },
+            state: State::Responding { response, recorder },
         }
     }
 
@@ -86,15 +91,25 @@ where
                 request,
                 mut inner,
                 config,
+                mut recorder,
                 ..
             }) = waiting.take()
             {
-                let response = config.respond(verdict, request, &mut inner);
-                state.set(State::Responding { response });
+                let response = config.respond(verdict, request, &mut inner, recorder.as_mut());
+                state.set(State::Responding { response, recorder });
             }
         }
         match state.project() {
-            StateProjection::Responding { response } => response.poll(cx),
+            StateProjection::Responding { response, recorder } => {
+                let response = ready!(response.poll(cx));
+                if let Some(mut recorder) = recorder.take()
+                    && let Ok(response) = &response
+                    && let Some(error) = response.extensions().get::<AuthError>()
+                {
+                    recorder.rejected(error);
+                }
+                Poll::Ready(response)
+            }
             StateProjection::Waiting { .. } => Poll::Pending,
         }
     }
@@ -125,7 +140,7 @@ mod tests {
     fn the_future_of_the_inner_service_takes_the_place_of_the_request() {
         type Wrapped<const N: usize> = ClerkMachineAuthFuture<Answers<N>, (), [u8; N], ()>;
         let word = size_of::<usize>();
-        assert!(size_of::<Wrapped<1_000>>() <= size_of::<Answer<1_000>>() + 2 * word);
+        assert!(size_of::<Wrapped<1_000>>() <= size_of::<Answer<1_000>>() + 4 * word);
         assert!(size_of::<Wrapped<0>>() <= size_of::<Waiting<Answers<0>, (), ()>>() + 2 * word);
     }
 }

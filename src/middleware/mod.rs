@@ -5,6 +5,7 @@ mod config;
 mod extensions;
 mod future;
 mod layer;
+mod recorder;
 mod response;
 mod scopes;
 mod service;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::config::{Config, Verdict};
+use super::config::{Authenticated, Config, Verdict};
 use super::extensions::insert_anonymous;
 use super::future::{ClerkMachineAuthFuture, Waiting};
 use super::response::{ResponseForAuthError, ResponseFuture};
@@ -60,10 +60,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        match self.config.authenticate(&mut request) {
+        let Authenticated {
+            verdict,
+            mut recorder,
+        } = self.config.authenticate(&mut request);
+        match verdict {
             Ok(Verdict::Lookup(Lookup::Ready(verdict))) => {
-                let response = self.config.respond(verdict, request, &mut self.inner);
-                ClerkMachineAuthFuture::responding(response)
+                let (inner, counted) = (&mut self.inner, recorder.as_mut());
+                let response = self.config.respond(verdict, request, inner, counted);
+                ClerkMachineAuthFuture::responding(response, recorder)
             }
             Ok(Verdict::Lookup(Lookup::Pending(verdict))) => {
                 // The instance that was polled ready handles the request; its clone was not polled.
@@ -75,19 +80,26 @@ where
                     request,
                     inner,
                     config,
+                    recorder,
                 })
             }
             Ok(verdict @ (Verdict::Anonymous | Verdict::OtherToken)) => {
+                if let Some(recorder) = &mut recorder {
+                    recorder.anonymous();
+                }
                 insert_anonymous(
                     request.extensions_mut(),
+                    self.config.authenticator.core.id,
                     matches!(verdict, Verdict::OtherToken),
                 );
                 self.config.insert_protection(&mut request);
-                ClerkMachineAuthFuture::responding(ResponseFuture::inner(self.inner.call(request)))
+                let response = ResponseFuture::inner(self.inner.call(request));
+                ClerkMachineAuthFuture::responding(response, recorder)
             }
             Err(error) => {
                 let response = self.config.reject(&request, error);
-                ClerkMachineAuthFuture::responding(ResponseFuture::answered(response))
+                let response = ResponseFuture::answered(response);
+                ClerkMachineAuthFuture::responding(response, recorder)
             }
         }
     }

@@ -11,6 +11,7 @@
 
 mod answer;
 mod known_tokens;
+mod observe;
 mod shared;
 mod verifier;
 

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use super::answer::OpaquePolicy;
 use super::known_tokens::KnownTokens;
+use super::observe::observed;
 use super::shared::SharedAnswers;
 use crate::backend::{AdminError, AdminErrorKind, ResponseClass};
 use crate::cache::{CacheKey, CacheValue, Fetched, Lookup, Outcome, Priority, VerdictCache};
@@ -23,6 +24,7 @@ use crate::identity::{MachineAuth, UnixMillis};
 use crate::problem::UpstreamProblem;
 use crate::receiver::Receiver;
 use crate::setting::SECRET_KEY;
+use crate::stats::{CallCounters, Source};
 use crate::tasks::Wait;
 use crate::token::{BearerToken, TokenType};
 use crate::transport::{Answer, BaseUrl, Call, RetryPolicy, Transport};
@@ -36,6 +38,7 @@ const LOAD_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct OpaqueVerifier {
     pub(crate) cache: Arc<VerdictCache<MachineAuth>>,
     pub(crate) transport: Transport,
+    pub(crate) calls: Arc<CallCounters>,
     pub(crate) api: BaseUrl,
     pub(crate) secrets: Secrets,
     pub(crate) load_queue: LoadQueue,
@@ -94,6 +97,10 @@ impl CacheValue for MachineAuth {
     fn heap_size(&self) -> usize {
         Self::heap_size(self)
     }
+
+    fn mark_stale(&mut self) {
+        Self::mark_stale(self);
+    }
 }
 
 impl OpaqueVerifier {
@@ -110,7 +117,7 @@ impl OpaqueVerifier {
         key: CacheKey,
         now: Duration,
         wait: Wait<'_>,
-    ) -> Lookup<MachineAuth> {
+    ) -> (Lookup<MachineAuth>, Source) {
         let fetch = || {
             let (verifier, token) = (Arc::clone(self), SecretString::from(token.as_str()));
             move |priority| {
@@ -140,7 +147,7 @@ impl OpaqueVerifier {
             priority => priority,
         };
         let span =
-            tracing::debug_span!("verify_opaque", token_type = token_type.as_str(), ?priority);
+            tracing::debug_span!("clerk.verify", token_type = token_type.as_str(), ?priority);
         let verification = Verification {
             token_type,
             token,
@@ -298,7 +305,8 @@ impl OpaqueVerifier {
             .deadline
             .saturating_duration_since(Instant::now());
         let call = Call::post(self.api.join(path), RetryPolicy::verification(left))
-            .json(body(member, &verification.token));
+            .json(body(member, &verification.token))
+            .observed(Some(observed(verification.token_type, &self.calls)));
         match credential.authorization() {
             Some(value) => call.header(header::AUTHORIZATION, value),
             None => call,

@@ -17,7 +17,7 @@ use crate::id::MachineId;
 use crate::identity::M2mToken;
 use crate::tasks::Wait;
 
-pub(crate) use self::registry::{Registry, RegistryParts};
+pub(crate) use self::registry::{Registry, RegistryParts, Standing};
 use crate::cache::CacheKey;
 
 /// How the sender of a JWT is bound to this machine.
@@ -56,12 +56,17 @@ impl Receiver {
         key: CacheKey,
         now: Duration,
         wait: Wait<'_>,
-    ) -> Lookup<()> {
+    ) -> Lookup<Standing> {
+        let standing = |()| Standing::default();
         match &self.rule {
             SenderRule::Registry(registry) => registry.check(token.machine_id(), key, now, wait),
-            SenderRule::Listed(_) => Lookup::Ready(self.check_listed(token).map_err(Into::into)),
-            SenderRule::ScopeClaims => Lookup::Ready(self.check_claims(token).map_err(Into::into)),
-            SenderRule::Any => Lookup::Ready(Ok(())),
+            SenderRule::Listed(_) => {
+                Lookup::Ready(self.check_listed(token).map(standing).map_err(Into::into))
+            }
+            SenderRule::ScopeClaims => {
+                Lookup::Ready(self.check_claims(token).map(standing).map_err(Into::into))
+            }
+            SenderRule::Any => Lookup::Ready(Ok(Standing::default())),
         }
     }
 

@@ -19,15 +19,35 @@ use crate::upstream::{CallInfo, Endpoint, Permit, UpstreamGuard};
 
 /// A sender that may reach this machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Sender(MachineId);
+pub(crate) struct Sender {
+    id: MachineId,
+    is_stale: bool,
+}
+
+impl Sender {
+    const fn found(id: MachineId) -> Self {
+        let is_stale = false;
+        Self { id, is_stale }
+    }
+}
+
+/// That a sender may reach this machine, and whether the answer is past its fresh time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Standing {
+    pub(crate) is_stale: bool,
+}
 
 impl CacheValue for Sender {
     fn tags(&self) -> [&str; 2] {
-        ["", self.0.as_str()]
+        ["", self.id.as_str()]
     }
 
     fn heap_size(&self) -> usize {
-        self.0.as_str().len()
+        self.id.as_str().len()
+    }
+
+    fn mark_stale(&mut self) {
+        self.is_stale = true;
     }
 }
 
@@ -63,7 +83,7 @@ impl Registry {
         key: CacheKey,
         now: Duration,
         wait: Wait<'_>,
-    ) -> Lookup<()> {
+    ) -> Lookup<Standing> {
         let fetch = || {
             let (registry, sender) = (Arc::clone(self), MachineId::new(sender).ok());
             move |_| {
@@ -78,8 +98,11 @@ impl Registry {
                 }
             }
         };
-        let lookup = self.parts.cache.get_or_fetch(key, now, wait, fetch);
-        lookup.and_then(|_| Ok(()))
+        let (lookup, _) = self.parts.cache.get_or_fetch(key, now, wait, fetch);
+        lookup.and_then(|sender| {
+            let is_stale = sender.is_stale;
+            Ok(Standing { is_stale })
+        })
     }
 
     /// Fetches the machines that a sender may reach. Only a valid signature leads here, so nobody can
@@ -96,11 +119,13 @@ impl Registry {
             Ok(permit) => permit,
             Err(error) => return Outcome::Unavailable(error),
         };
-        let span = tracing::debug_span!("ask_registry", sender = sender.as_str());
+        let span = tracing::debug_span!("clerk.ask_registry");
         let machines = self.parts.admin.machines();
         match timeout_at(deadline, machines.get(&sender).instrument(span)).await {
             Ok(Ok(machine)) => match permit.report(ResponseClass::Ok, None, SECRET_KEY) {
-                Ok(()) if machine.can_reach(&self.parts.me) => Outcome::Valid(Sender(sender)),
+                Ok(()) if machine.can_reach(&self.parts.me) => {
+                    Outcome::Valid(Sender::found(sender))
+                }
                 Ok(()) => Outcome::Rejected(Reason::WrongReceiver),
                 Err(error) => Outcome::Unavailable(error),
             },

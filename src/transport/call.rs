@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
+use super::observed::{Attempt, Observed};
 use super::retry::RetryPolicy;
 
 /// The size limit of a response with a single object, in bytes.
@@ -24,6 +25,7 @@ pub(crate) struct Call {
     pub(super) body: Bytes,
     pub(super) body_limit: usize,
     pub(super) retry: RetryPolicy,
+    pub(super) observed: Option<Observed>,
 }
 
 impl Call {
@@ -36,6 +38,7 @@ impl Call {
             body,
             body_limit: OBJECT_LIMIT,
             retry,
+            observed: None,
         }
     }
 
@@ -61,6 +64,18 @@ impl Call {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         )
+    }
+
+    /// Counts and traces the attempts of this call.
+    #[must_use]
+    pub(crate) fn observed(mut self, observed: Option<Observed>) -> Self {
+        self.observed = observed;
+        self
+    }
+
+    /// Begins the attempt of this number.
+    pub(super) fn attempt(&self, tries: u32) -> Attempt<'_> {
+        Attempt::begin(self.observed.as_ref(), (&self.method, &self.url), tries)
     }
 
     /// Sets the size limit of the response body, in bytes.

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod client;
 mod error;
+mod observed;
 mod retry;
 mod url;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Instrument as _;
 
 use self::client::HttpClient;
 use crate::clock;
@@ -19,6 +21,7 @@ use crate::clock;
 pub(crate) use self::answer::Answer;
 pub(crate) use self::call::{Call, KEY_SET_LIMIT, MACHINE_LIMIT, PAGE_LIMIT};
 pub(crate) use self::error::{TransportError, TransportErrorKind};
+pub(crate) use self::observed::Observed;
 pub(crate) use self::retry::RetryPolicy;
 pub(crate) use self::url::{BaseUrl, BaseUrlError, PlainHost, is_loopback};
 
@@ -60,7 +63,10 @@ impl Transport {
         let mut tries = 0_u32;
         loop {
             tries = tries.saturating_add(1);
-            let outcome = self.send_once(call, deadline).await;
+            let attempt = call.attempt(tries);
+            let exchange = self.send_once(call, deadline);
+            let outcome = exchange.instrument(attempt.span()).await;
+            attempt.end(&outcome);
             let left = deadline.saturating_duration_since(Instant::now());
             match call.retry.pause_after(tries, &outcome, left) {
                 Some(pause) if may_retry() => sleep(pause).await,

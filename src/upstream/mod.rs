@@ -46,6 +46,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, Reason};
 use crate::fleet::{Replica, Share};
 use crate::problem::{Failure, UpstreamProblem};
+use crate::stats::HeldBack;
 
 /// The longest wait for the budget: short enough to go unnoticed by the client, long enough to smooth a
 /// burst.
@@ -111,9 +112,11 @@ impl UpstreamGuard {
             .concurrency
             .take(call.priority, patience.mul_f64(0.5))
             .await;
-        let slot = slot.ok_or_else(|| self.refuse(call.priority, Duration::ZERO))?;
+        let slot =
+            slot.ok_or_else(|| self.refuse(call.priority, HeldBack::InFlight, Duration::ZERO))?;
         let now = self.clock.monotonic();
-        self.breaker.check_again(&call, admission, now)?;
+        let checked = self.breaker.check_again(&call, admission, now);
+        checked.inspect_err(|_| self.held_back(HeldBack::Breaker))?;
         Ok(Permit {
             upstream: self,
             call,
@@ -124,7 +127,8 @@ impl UpstreamGuard {
 
     /// Returns how long the call has to wait for the budget, if it may be made at all.
     fn admit(&self, call: &CallInfo, now: Duration) -> Result<(Admission, Duration), AuthError> {
-        let admission = self.breaker.check(call, now)?;
+        let admission = self.breaker.check(call, now);
+        let admission = admission.inspect_err(|_| self.held_back(HeldBack::Breaker))?;
         let priority = self.lane_of(call, now);
         if let Some(fleet) = &self.fleet {
             self.budget.set_share(fleet.share());
@@ -137,7 +141,7 @@ impl UpstreamGuard {
         }
         taken
             .map(|wait| (admission, wait))
-            .map_err(|wait| self.refuse(priority, wait))
+            .map_err(|wait| self.refuse(priority, HeldBack::Budget, wait))
     }
 
     /// Takes leave for the call from the budget of the fleet; returns how long it has to wait.
@@ -180,7 +184,12 @@ impl UpstreamGuard {
         fleet.is_none_or(|fleet| fleet.take_own()) && self.budget.take_at_once(priority, now)
     }
 
-    fn refuse(&self, priority: Priority, wait: Duration) -> AuthError {
+    fn held_back(&self, why: HeldBack) {
+        self.status.held_back().add(why);
+    }
+
+    fn refuse(&self, priority: Priority, why: HeldBack, wait: Duration) -> AuthError {
+        self.held_back(why);
         if priority == Priority::Revalidation {
             self.status.saturated(self.clock.monotonic());
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::millis;
 use crate::problem::{Failure, ProblemRecord, UpstreamProblem};
 use crate::setting::SECRET_KEY;
+use crate::stats::HeldBackCounters;
 
 /// A saturated budget is reported at most once in this time.
 const QUIET: Duration = Duration::from_secs(10);
@@ -16,6 +17,7 @@ pub(crate) struct UpstreamStatus {
     calls: ProblemRecord,
     saturated: AtomicU64,
     next_warning: AtomicU64,
+    held_back: HeldBackCounters,
 }
 
 impl UpstreamStatus {
@@ -29,6 +31,10 @@ impl UpstreamStatus {
         if self.calls.worked() == Some(UpstreamProblem::Credentials) {
             tracing::info!("Clerk accepts the secret of this service again");
         }
+    }
+
+    pub(crate) const fn held_back(&self) -> &HeldBackCounters {
+        &self.held_back
     }
 
     /// Records that a known token could not be refreshed within the budget.

@@ -18,6 +18,7 @@ mod fleet;
 mod forward_auth;
 mod layer;
 mod machine_secret;
+mod observability;
 mod openapi;
 mod order;
 mod outbound;

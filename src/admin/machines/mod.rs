@@ -16,10 +16,12 @@ pub use self::scopes::MachineScope;
 pub use self::secret_key::RotateSecretKey;
 pub use self::update::UpdateMachine;
 use super::client::AdminClient;
+use super::operation::CountedAs;
 use super::wire::Gone;
-use crate::backend::AdminError;
+use crate::backend::{AdminError, ApiError, ResponseClass};
 use crate::id::MachineId;
-use crate::transport::MACHINE_LIMIT;
+use crate::stats::{CallOperation, CallResult};
+use crate::transport::{Answer, MACHINE_LIMIT};
 
 const MACHINES: &str = "machines";
 
@@ -83,7 +85,11 @@ impl<'a> Machines<'a> {
     /// [`Decode`](crate::AdminErrorKind::Decode).
     pub async fn get(self, id: &MachineId) -> Result<Machine, AdminError> {
         let call = self.client.read(Method::GET, &[MACHINES, id.as_str()]);
-        let call = call.body_limit(MACHINE_LIMIT);
+        let call = call.body_limit(MACHINE_LIMIT).counted_as(CountedAs {
+            operation: CallOperation::Registry,
+            template: "/v1/machines/{machine_id}",
+            classify,
+        });
         model::found(&call.send_raw(self.client).await?, id)
     }
 
@@ -105,5 +111,20 @@ impl<'a> Machines<'a> {
         let eviction = self.client.invalidate_subject(id.as_str());
         let call = self.client.write(Method::DELETE, &[MACHINES, id.as_str()]);
         eviction.after(call.send(self.client).await).map(Gone::into)
+    }
+}
+
+fn classify(answer: &Answer) -> CallResult {
+    if answer.status.is_success() {
+        return match serde_json::from_slice::<Machine>(&answer.body) {
+            Ok(_) => CallResult::Ok,
+            Err(_) => CallResult::Unreadable,
+        };
+    }
+    let error = ApiError::read(answer, &[]);
+    match ResponseClass::of_error(&error) {
+        // Only a machine that does not exist is an answer.
+        ResponseClass::InvalidToken if !error.is_not_found() => CallResult::Unreadable,
+        class => class.result(),
     }
 }

@@ -1,0 +1,4 @@
+//! What an operator sees: counters, metrics, decisions, the audit log, and the self-check.
+
+mod scenario;
+mod stats;
