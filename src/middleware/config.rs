@@ -7,7 +7,7 @@ use http::{Method, Request, Response, header};
 use tower_service::Service;
 
 use super::extensions::{Forwarded, Outer, insert_identity, take_outer};
-use super::recorder::Recorder;
+use super::recorder::{Observers, Recorder};
 use super::response::{ResponseForAuthError, ResponseFuture, misplaced, reject};
 use super::scopes::has_scope;
 use crate::authenticator::{Accepted, Authenticator, Seen};
@@ -35,6 +35,8 @@ pub(super) struct Config<R> {
     pub(super) protection: Option<Arc<Protection>>,
     /// The paths of the resource's metadata, which are served without a token.
     pub(super) metadata_paths: Box<[Box<str>]>,
+    /// Who is told of decisions; nobody by default.
+    pub(super) observers: Option<Arc<Observers>>,
     pub(super) rejection: R,
 }
 
@@ -81,9 +83,13 @@ impl<R> Config<R> {
         let outer = take_outer(request.extensions_mut(), ours);
         // An outer layer of the same authenticator counts the request.
         let is_counted = matches!(outer, Outer::Anonymous | Outer::Identity(..));
+        let (core, observers) = (&self.authenticator.core, self.observers.as_ref());
+        let mut recorder = (!is_counted).then(|| Recorder::new(core, observers));
         let mut seen = Seen::NO_TOKEN;
         let verdict = self.decide(request, outer, &mut seen);
-        let recorder = (!is_counted).then(|| Recorder::new(&self.authenticator.core, seen));
+        if let Some(recorder) = &mut recorder {
+            recorder.seen(seen);
+        }
         Authenticated { verdict, recorder }
     }
 
@@ -149,7 +155,9 @@ impl<R> Config<R> {
             };
         };
         let answer = self.authenticator.core.authenticate(token, self.accepted());
-        if self.pass_other_tokens && field == header::AUTHORIZATION && self.is_other(token, &answer.verdict)
+        if self.pass_other_tokens
+            && field == header::AUTHORIZATION
+            && self.is_other(token, &answer.verdict)
         {
             return Ok(Verdict::OtherToken);
         }
@@ -249,8 +257,8 @@ impl<R> Config<R> {
         S: Service<Request<A>, Response = Response<B>>,
         R: ResponseForAuthError<B>,
     {
-        if let (Ok(auth), Some(recorder)) = (&verdict, recorder) {
-            recorder.admitted(auth);
+        if let Some(recorder) = recorder {
+            recorder.decided(verdict.as_ref().ok());
         }
         let checked = |auth| self.check(&request, &auth).map(|()| auth);
         match verdict.and_then(checked) {

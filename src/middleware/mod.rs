@@ -1,7 +1,9 @@
 //! Tower layers for servers: [`ClerkMachineAuth`] and [`RequireScopes`], with their services and
 //! futures.
 
+mod audit;
 mod config;
+mod decision;
 mod extensions;
 mod future;
 mod layer;
@@ -10,6 +12,7 @@ mod response;
 mod scopes;
 mod service;
 
+pub use self::decision::Decision;
 pub use self::extensions::OtherToken;
 pub use self::future::ClerkMachineAuthFuture;
 pub use self::layer::ClerkMachineAuth;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::labels::{CallOperation, CallResult, HeldBack, Outcome, Source, TokenLabel};
 use crate::error::Reason;
@@ -74,9 +73,8 @@ const fn column(token: TokenLabel, source: Source) -> usize {
 pub(crate) struct CallCounters(Table<{ CallOperation::COUNT }, { CallResult::COUNT }>);
 
 impl CallCounters {
-    pub(crate) fn attempt(&self, operation: CallOperation, result: CallResult, took: Duration) {
+    pub(crate) fn attempt(&self, operation: CallOperation, result: CallResult) {
         self.0.add(operation as usize, result as usize);
-        super::export::duration(operation, took);
     }
 
     pub(crate) fn attempts_of(&self, operation: CallOperation, result: CallResult) -> u64 {

@@ -149,7 +149,6 @@ impl From<TokenType> for CallOperation {
 
 impl Source {
     /// Returns `true` if nobody had to be asked.
-    #[allow(dead_code)]
     pub(crate) const fn is_cached(self) -> bool {
         matches!(
             self,

@@ -1,7 +1,6 @@
 //! What an authenticator has done since it was built, in numbers.
 
 mod counters;
-mod export;
 mod labels;
 
 use std::collections::BTreeMap;
@@ -167,9 +166,6 @@ counts! {
 ///
 /// All clones of an authenticator share them, and so do the layers that are made of it. Reading
 /// them is cheap; there is no lock. Serializes with the names of the fields in camelCase.
-///
-/// What these numbers mean in an incident, and how to export them as metrics, is described in the
-/// page on observability of the crate's `docs` module.
 ///
 /// # Examples
 ///

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
-use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 use url::Url;
 
@@ -32,7 +31,6 @@ impl fmt::Debug for Observed {
 /// One attempt. Dropped before its end, as at the deadline of a verification, it was not answered.
 pub(super) struct Attempt<'a> {
     observed: Option<&'a Observed>,
-    began: Instant,
     result: CallResult,
     span: Span,
 }
@@ -41,7 +39,6 @@ impl<'a> Attempt<'a> {
     pub(super) fn begin(observed: Option<&'a Observed>, to: (&Method, &Url), tries: u32) -> Self {
         Self {
             observed,
-            began: Instant::now(),
             result: CallResult::Timeout,
             span: observed.map_or_else(Span::none, |observed| span(to, observed, tries)),
         }
@@ -75,9 +72,8 @@ impl Drop for Attempt<'_> {
         if self.result != CallResult::Ok {
             self.span.record("error.type", self.result.as_str());
         }
-        let took = self.began.elapsed();
         let counters = &observed.counters;
-        counters.attempt(observed.operation, self.result, took);
+        counters.attempt(observed.operation, self.result);
     }
 }
 

@@ -157,7 +157,7 @@ impl UpstreamGuard {
                 if call.priority == Priority::New {
                     self.greylist.refused(&call.key, self.clock.monotonic());
                 }
-                return Err(self.refuse(call.priority, wait));
+                return Err(self.refuse(call.priority, HeldBack::Budget, wait));
             }
         };
         fleet.called();

@@ -295,7 +295,7 @@ async fn in_vain_until(end: u64) -> Result<u32, AuthError> {
         tasks: &bench.tasks,
         deadline: None,
     };
-    let lookup = bench.cache.get_or_fetch(bench.key, now, wait, || fetch);
+    let (lookup, _) = bench.cache.get_or_fetch(bench.key, now, wait, || fetch);
     lookup.into_result().await
 }
 
@@ -367,7 +367,7 @@ async fn rule_10_what_was_invalidated_is_asked_about_as_a_known_token_and_not_us
             tasks: &bench.tasks,
             deadline: None,
         };
-        let lookup = bench
+        let (lookup, _) = bench
             .cache
             .get_or_fetch(bench.key, Duration::ZERO, wait, || fetch);
         assert_eq!(lookup.into_result().await.ok(), is_good.then_some(2));
