@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::announce::announce;
 use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
-use super::fleet::FleetMember;
+use super::fleet::{FleetMember, no_randomness};
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts, MayRetry};
 use crate::authenticator::{Accepted, Authenticator, Core};
@@ -70,10 +70,6 @@ fn introduce(resources: &[ProtectedResource], issuer: Option<&str>) -> Result<()
         }
     }
     Ok(())
-}
-
-pub(super) fn no_randomness() -> BuildError {
-    BuildError::new("system", "the system provides no randomness")
 }
 
 impl Shared {

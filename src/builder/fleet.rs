@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::assemble::no_randomness;
 use super::checked::Identity;
 use super::settings::Settings;
 use crate::cache::{Invalidations, KeyHasher};
@@ -60,4 +59,8 @@ impl FleetMember {
         };
         Replica::new(parts).ok_or_else(no_randomness)
     }
+}
+
+pub(super) fn no_randomness() -> BuildError {
+    BuildError::new("system", "the system provides no randomness")
 }
