@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo};
-use tokio::time::sleep;
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Script};
+use tokio::time::{sleep, timeout};
+
+use super::scripts;
 
 use crate::fleet::store::StoreError;
 use crate::random;
@@ -117,10 +119,22 @@ impl Inner {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None)
             .set_concurrency_limit(IN_FLIGHT);
-        client
+        let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
-            .await
+            .await?;
+        let loading = timeout(CONNECT_TIMEOUT, load(&mut connection));
+        // A server that refuses them is asked for each all the same, and refuses then.
+        let _loaded = loading.await;
+        Ok(connection)
     }
+}
+
+/// Loads the scripts before the first request, which has no time for it.
+async fn load(connection: &mut MultiplexedConnection) -> redis::RedisResult<()> {
+    for script in scripts::ALL {
+        Script::new(script).load_async(connection).await?;
+    }
+    Ok(())
 }
 
 /// Chooses the cryptographic library for TLS, where the program has not: with two of them in the

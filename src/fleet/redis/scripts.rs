@@ -180,3 +180,6 @@ end
 return {found[1], rows}
 "
 );
+
+/// All of them.
+pub(super) const ALL: [&str; 9] = [ASK, EXTEND, PUT, TAKE, POLL, APPEND, SAVE, REMOVE, LOAD];
