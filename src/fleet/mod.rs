@@ -37,6 +37,8 @@ mod share;
 mod status;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use self::config::Fleet;

@@ -19,7 +19,7 @@ mod server;
 
 use std::time::{Duration, Instant};
 
-use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault, RateLimit};
+use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, Fault, IssuedToken, RateLimit};
 use tokio::time::sleep;
 
 use self::process::{Processes, unix_micros};
@@ -172,7 +172,7 @@ async fn rule_22_a_revocation_reaches_all_processes_within_a_second() {
                 "{known:?}"
             );
         }
-        let tokens: Vec<_> = keys.iter().map(|key| key.token()).collect();
+        let tokens: Vec<_> = keys.iter().map(IssuedToken::token).collect();
         let watch = format!("watch {}", tokens.join(" "));
         let watching = processes.ask_all(|_| watch.clone());
         let revoking = async {

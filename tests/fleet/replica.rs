@@ -2,7 +2,7 @@
 //!
 //! `verify AT TOKEN`, `watch TOKEN…`, `load RATE MILLISECONDS FILE`, `revoke ID`, `together`, `health`.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ async fn serve() {
         tokio::spawn(async move {
             let (id, command) = line.split_once(' ').unwrap();
             let answer = answer(&clerk, command).await;
-            writeln!(std::io::stdout(), "@{id} {answer}").unwrap();
+            println!("@{id} {answer}");
         });
     }
 }
