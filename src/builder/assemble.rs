@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::announce::announce;
 use super::bounds::check_bounds;
 use super::checked::{Binding, Identity, KeyOrigin};
-use super::fleet::{FleetMember, no_randomness};
+use super::fleet::FleetMember;
 use super::settings::Settings;
 use crate::admin::{AdminClient, AdminParts, MayRetry};
 use crate::authenticator::{Accepted, Authenticator, Core};
@@ -81,7 +81,7 @@ impl Shared {
         let member = settings.fleet(&identity)?;
         let hasher = member.as_ref().map(FleetMember::hasher);
         let hasher = hasher.or_else(|| KeyHasher::new().map(Arc::new));
-        let hasher = hasher.ok_or_else(no_randomness)?;
+        let hasher = hasher.ok_or_else(BuildError::no_randomness)?;
         let clock = Arc::clone(&settings.clock);
         let invalidations = Arc::new(Invalidations::new(Arc::clone(&hasher)));
         let fleet = member.map(|member| member.join(&settings, &invalidations));

@@ -57,10 +57,6 @@ impl FleetMember {
             timeout: settings.timeout,
             clock: Arc::clone(&settings.clock),
         };
-        Replica::new(parts).ok_or_else(no_randomness)
+        Replica::new(parts).ok_or_else(BuildError::no_randomness)
     }
-}
-
-pub(super) fn no_randomness() -> BuildError {
-    BuildError::new("system", "the system provides no randomness")
 }

@@ -35,6 +35,11 @@ impl BuildError {
         Self { setting, problem }
     }
 
+    /// The error where the system has no randomness to make keys of.
+    pub(crate) fn no_randomness() -> Self {
+        Self::new("system", "the system provides no randomness")
+    }
+
     /// Returns the name of the setting.
     #[must_use]
     pub const fn setting(&self) -> &'static str {

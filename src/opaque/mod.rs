@@ -17,5 +17,4 @@ mod verifier;
 
 pub(crate) use self::answer::OpaquePolicy;
 pub(crate) use self::known_tokens::KnownTokens;
-pub(crate) use self::shared::SharedAnswers;
-pub(crate) use self::verifier::{LoadQueue, OpaqueVerifier, load_failure};
+pub(crate) use self::verifier::{LoadQueue, OpaqueVerifier, SharedAnswers, load_failure};

@@ -5,23 +5,14 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
-use super::verifier::{Answered, OpaqueVerifier, Verification};
+use super::verifier::{Answered, OpaqueVerifier, SharedAnswers, Verification};
 use crate::backend::ResponseClass;
 use crate::cache::{Fetched, Outcome, Priority, Since};
 use crate::credential::Credential;
 use crate::error::Reason;
 use crate::fleet::{ClerkAnswer, EntryName, Recall, Replica, Shared};
-use crate::id::MachineId;
 use crate::identity::MachineAuth;
 use crate::token::TokenType;
-
-/// The fleet, and who this service is in it.
-#[derive(Debug)]
-pub(crate) struct SharedAnswers {
-    pub(crate) replica: Arc<Replica>,
-    /// Which machine this service is, where that is known.
-    pub(crate) me: Option<MachineId>,
-}
 
 impl SharedAnswers {
     /// Names the answer that replicas share: by all that Clerk's answer depends on.

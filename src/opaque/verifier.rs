@@ -13,13 +13,14 @@ use tracing::Instrument as _;
 use super::answer::OpaquePolicy;
 use super::known_tokens::KnownTokens;
 use super::observe::observed;
-use super::shared::SharedAnswers;
 use crate::backend::{AdminError, AdminErrorKind, ResponseClass};
 use crate::cache::{CacheKey, CacheValue, Fetched, Lookup, Outcome, Priority, VerdictCache};
 use crate::clock::{self, Clock};
 use crate::credential::{Credential, SecretChoice, Secrets};
 use crate::error::{AuthError, Reason};
+use crate::fleet::Replica;
 use crate::fleet::{ClerkAnswer, PATIENCE};
+use crate::id::MachineId;
 use crate::identity::{MachineAuth, UnixMillis};
 use crate::problem::UpstreamProblem;
 use crate::receiver::Receiver;
@@ -32,6 +33,14 @@ use crate::upstream::{CallInfo, Endpoint, Permit, UpstreamGuard};
 
 /// The `Retry-After` while a machine secret is being loaded. A failed load is not retried sooner.
 const LOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// The fleet, and who this service is in it.
+#[derive(Debug)]
+pub(crate) struct SharedAnswers {
+    pub(crate) replica: Arc<Replica>,
+    /// Which machine this service is, where that is known.
+    pub(crate) me: Option<MachineId>,
+}
 
 /// Verifies opaque tokens.
 #[derive(Debug)]
