@@ -196,6 +196,7 @@ impl Node {
         let answer = self
             .cache
             .get_or_fetch(key, now, wait, fetch)
+            .0
             .into_result()
             .await;
         answer.map_err(|error| error.cause())?;
