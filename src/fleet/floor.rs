@@ -24,6 +24,8 @@ const COUNTED: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Floor {
     bucket: Mutex<Bucket>,
+    /// For calls that the store was too slow to grant.
+    late: Mutex<(f64, Duration)>,
     calls: AtomicU64,
 }
 
@@ -51,8 +53,25 @@ impl Floor {
                 seen_calls: (0, now),
                 rate: 0.0,
             }),
+            late: Mutex::new((1.0, now)),
             calls: AtomicU64::new(0),
         }
+    }
+
+    /// Takes leave for one call that the store was too slow to grant: from an even share of the whole,
+    /// since all members may find it slow at once.
+    pub(super) fn take_late(&self, total: f64, members: usize, now: Duration) -> bool {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tokens, filled) = *late;
+        let passed = now.saturating_sub(filled).as_secs_f64();
+        let share = total / members.max(1) as f64;
+        let tokens = (tokens + passed * share).min(share.max(1.0));
+        let has_some = tokens >= 1.0;
+        *late = (
+            if has_some { tokens - 1.0 } else { tokens },
+            filled.max(now),
+        );
+        has_some
     }
 
     /// Takes leave for one call of this replica's own part.

@@ -31,9 +31,12 @@ impl Replica {
     pub(crate) async fn take(&self, is_known: bool, patience: Duration) -> Share {
         let now = self.now();
         let is_shared = self.is_together() && !self.floor.is_distrusted(now);
-        let Some(keys) = self.keys().filter(|_| is_shared && !patience.is_zero()) else {
+        let Some(keys) = self.keys().filter(|_| is_shared) else {
             return Share::Alone;
         };
+        if patience.is_zero() {
+            return self.late();
+        }
         let budget = self.parts.budget;
         let shared = budget.total * (1.0 - FLOOR);
         let reserved = (budget.total - budget.unknown).max(0.0);
@@ -65,9 +68,19 @@ impl Replica {
             Ok(Taken::Over(wait)) => self.refused(wait),
             Err(_) => {
                 self.status.failed();
-                Share::Alone
+                self.late()
             }
         }
+    }
+
+    /// Decides on a call that the store was too slow for.
+    fn late(&self) -> Share {
+        let total = self.parts.budget.total;
+        if self.floor.take_late(total, self.members(), self.now()) {
+            return Share::Granted(Duration::ZERO);
+        }
+        count(&self.status.counts.refused);
+        Share::Refused(PATIENCE)
     }
 
     fn refused(&self, wait: Duration) -> Share {
