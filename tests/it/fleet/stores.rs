@@ -39,7 +39,7 @@ async fn rule_23_no_request_fails_whatever_the_store_does() {
             replicas[0].invalidate_id(new.id());
             let began = Instant::now();
             while replicas[1].verify(new.token()).await.is_ok() {
-                assert!(began.elapsed() < SECOND * 10);
+                assert!(began.elapsed() < SECOND * 30);
                 tokio::time::sleep(MILLI * 10).await;
             }
         }
@@ -84,7 +84,7 @@ async fn rule_22_a_gap_renews_what_is_remembered_and_drops_nothing() {
     until(|| world.calls() == calls + 1).await;
     let began = Instant::now();
     while replica.verify(key.token()).await.is_ok() {
-        assert!(began.elapsed() < SECOND * 5);
+        assert!(began.elapsed() < SECOND * 30);
         tokio::time::sleep(MILLI * 5).await;
     }
 }
