@@ -26,7 +26,8 @@ use crate::random;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use clerk_machine_auth::testing::{ClerkEmulator, Endpoint, SharedMemory};
-/// use clerk_machine_auth::{Authenticator, Fleet, FleetState};
+/// use clerk_machine_auth::health::FleetState;
+/// use clerk_machine_auth::{Authenticator, Fleet};
 ///
 /// let emulator = ClerkEmulator::start().await;
 /// let key = emulator.api_key("user_2ab").create();
