@@ -92,6 +92,19 @@ impl Seen {
         token: TokenLabel::None,
         source: Source::None,
     };
+
+    /// Returns what the request is counted as now that its token is verified.
+    pub(crate) fn verified(self, auth: &MachineAuth) -> Self {
+        let source = if auth.is_stale() {
+            Source::Stale
+        } else {
+            self.source
+        };
+        Self {
+            token: TokenLabel::from(Some(auth.token_type())),
+            source,
+        }
+    }
 }
 
 /// The accepted types by token format.
@@ -177,12 +190,7 @@ impl Core {
     pub(crate) fn count(&self, verdict: Result<&MachineAuth, &AuthError>, seen: Seen) {
         match verdict {
             Ok(auth) => {
-                let source = if auth.is_stale() {
-                    Source::Stale
-                } else {
-                    seen.source
-                };
-                let token = TokenLabel::from(Some(auth.token_type()));
+                let Seen { token, source } = seen.verified(auth);
                 self.counters.request(Outcome::Allowed, token, source);
             }
             Err(error) => {

@@ -57,8 +57,8 @@ impl Hook {
 
     /// Tells it; a panic ends here, and costs the request nothing.
     pub(super) fn tell(&self, decision: &Decision<'_>) {
-        let told = catch_unwind(AssertUnwindSafe(|| (self.0)(decision)));
-        if told.is_err() {
+        let called = catch_unwind(AssertUnwindSafe(|| (self.0)(decision)));
+        if called.is_err() {
             tracing::error!("the hook of `on_decision` panicked; the request goes on");
         }
     }

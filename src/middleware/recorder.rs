@@ -28,8 +28,7 @@ pub(super) struct Recorder {
     core: Arc<Core>,
     /// `None` while nothing is decided.
     outcome: Option<Outcome>,
-    token: TokenLabel,
-    source: Source,
+    seen: Seen,
     /// Only where somebody wants to be told: it takes an allocation.
     report: Option<Box<Report>>,
 }
@@ -57,15 +56,14 @@ impl Recorder {
         Self {
             core: Arc::clone(core),
             outcome: None,
-            token: TokenLabel::None,
-            source: Source::None,
+            seen: Seen::NO_TOKEN,
             report,
         }
     }
 
     /// Notes what is seen of the token before anything of it is proven.
     pub(super) fn seen(&mut self, seen: Seen) {
-        (self.token, self.source) = (seen.token, seen.source);
+        self.seen = seen;
     }
 
     /// Notes that the request was let in without a token.
@@ -84,10 +82,7 @@ impl Recorder {
 
     fn admitted(&mut self, auth: &MachineAuth) {
         self.outcome = Some(Outcome::Allowed);
-        self.token = TokenLabel::from(Some(auth.token_type()));
-        if auth.is_stale() {
-            self.source = Source::Stale;
-        }
+        self.seen = self.seen.verified(auth);
         if let Some(report) = &mut self.report {
             report.auth = Some(auth.clone());
         }
@@ -124,13 +119,13 @@ impl Recorder {
             outcome,
             kind: error.map(AuthError::kind),
             reason: error.map(AuthError::reason),
-            token_type: token_type(self.token),
+            token_type: token_type(self.seen.token),
             format: auth.map(MachineAuth::format),
             token_id: auth.map(MachineAuth::id).filter(|id| !id.is_empty()),
             subject: auth.map(MachineAuth::subject),
             client_id: auth.and_then(MachineAuth::client_id),
-            cached: self.source.is_cached(),
-            stale: self.source == Source::Stale,
+            cached: self.seen.source.is_cached(),
+            stale: self.seen.source == Source::Stale,
             took: report.took,
         }
     }
@@ -142,7 +137,7 @@ impl Drop for Recorder {
             return;
         };
         let counters = &self.core.counters;
-        counters.request(outcome, self.token, self.source);
+        counters.request(outcome, self.seen.token, self.seen.source);
         if let Some(report) = &self.report {
             self.tell(report, outcome);
         }

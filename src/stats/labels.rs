@@ -86,7 +86,6 @@ labels! {
         VerifyOAuth => "verify_oauth",
         Registry => "registry",
         Jwks => "jwks",
-        Mint => "mint",
     }
 }
 

@@ -125,8 +125,6 @@ counts! {
         registry: Registry,
         /// The keys for JWTs.
         jwks: Jwks,
-        /// A token for outgoing calls.
-        mint: Mint,
     }
 }
 

@@ -9,14 +9,11 @@ use serde_json::Value;
 use super::model::CreatedM2mToken;
 use crate::admin::client::AdminClient;
 use crate::admin::input::{self, Lifetime};
-use crate::admin::operation::CountedAs;
 use crate::admin::token_secret::TokenSecret;
-use crate::backend::{AdminError, ResponseClass};
+use crate::backend::AdminError;
 use crate::credential::SecretChoice;
 use crate::identity::TokenFormat;
 use crate::secret::MachineSecretKey;
-use crate::stats::{CallOperation, CallResult};
-use crate::transport::Answer;
 
 /// A request for a token; see [`M2mTokens::create`](super::M2mTokens::create).
 #[derive(Debug, Clone)]
@@ -45,22 +42,6 @@ struct Body<'a> {
 struct Token {
     #[serde(deserialize_with = "crate::admin::wire::token_secret")]
     token: TokenSecret,
-}
-
-const MINT: CountedAs = CountedAs {
-    operation: CallOperation::Mint,
-    template: "/v1/m2m_tokens",
-    classify,
-};
-
-fn classify(answer: &Answer) -> CallResult {
-    if !answer.status.is_success() {
-        return ResponseClass::of(answer).result();
-    }
-    match serde_json::from_slice::<Token>(&answer.body) {
-        Ok(_) => CallResult::Ok,
-        Err(_) => CallResult::Unreadable,
-    }
 }
 
 impl CreateM2mToken {
@@ -142,7 +123,7 @@ impl CreateM2mToken {
             min_remaining_ttl_seconds,
         };
         let call = self.client.write(Method::POST, &[super::M2M_TOKENS]);
-        let call = call.json(&body)?.secret(self.secret).counted_as(MINT);
+        let call = call.json(&body)?.secret(self.secret);
         let answer = call.send_raw(&self.client).await?;
         let Token { token } = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
         let info = serde_json::from_slice(&answer).map_err(AdminError::decode)?;
